@@ -1,0 +1,70 @@
+/**
+ * The frame: one Ethernet frame on its way through the switch, as a flyweight.
+ *
+ * A frame is a *head* (the first bytes, copied once into private memory) and *segments* that still
+ * lie where the sender put them. Rules look only at the head, and receivers take the first bytes
+ * from the head, so a guest that rewrites its headers after they were judged changes nothing.
+ * Frames are valid during one call; whoever wants to keep one copies it (`FrameQueue`).
+ */
+
+/** Enough for Ethernet, two VLAN tags, IPv6 with extension headers and TCP with options. */
+export const maxHeadBytes = 256;
+/** The largest frame that a sender may hand over for segmentation, headers included. */
+export const maxFrameBytes = 65_536 + 256;
+/** As many as the largest chain of descriptors that a device accepts. */
+export const maxSegments = 40;
+
+/** Checksum work, as a sender asks for it and as a receiver may report it. */
+export const checksum = {
+  /** Nothing to do; nothing known. */
+  none: 0,
+  /** The sender wants the IPv4 header checksum filled in. */
+  ipv4: 1,
+  /** The sender wants the TCP or UDP checksum filled in; its field may hold anything. */
+  l4: 2,
+  /** As `l4`, but the field already holds the pseudo-header's sum, to be included. */
+  l4Partial: 4,
+} as const;
+
+export class Frame {
+  /** Private copy of the first `headLength` bytes. */
+  readonly head = new Uint8Array(maxHeadBytes);
+  headLength = 0;
+  /** Bytes in all: head and segments. */
+  length = 0;
+
+  segmentCount = 0;
+  readonly segmentBytes: Uint8Array[] = new Array<Uint8Array>(maxSegments);
+  readonly segmentStart = new Int32Array(maxSegments);
+  readonly segmentLength = new Int32Array(maxSegments);
+
+  /** What the sender left to do: a union of `checksum` flags. */
+  offload = 0;
+  /** TCP payload bytes per segment, or 0: not to be segmented. */
+  mss = 0;
+
+  /** What is known of the sums, for the receiver's completion: 0 unknown, 1 right, 2 wrong. */
+  ipv4Sum = 0;
+  l4Sum = 0;
+
+  clear(): void {
+    this.headLength = 0;
+    this.length = 0;
+    this.segmentCount = 0;
+    this.offload = 0;
+    this.mss = 0;
+    this.ipv4Sum = 0;
+    this.l4Sum = 0;
+  }
+
+  /** Adds `length` bytes of `bytes` at `start`; false when the frame has no room for them. */
+  add(bytes: Uint8Array, start: number, length: number): boolean {
+    if (this.segmentCount === maxSegments || this.length + length > maxFrameBytes) return false;
+    this.segmentBytes[this.segmentCount] = bytes;
+    this.segmentStart[this.segmentCount] = start;
+    this.segmentLength[this.segmentCount] = length;
+    this.segmentCount++;
+    this.length += length;
+    return true;
+  }
+}

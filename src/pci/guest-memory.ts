@@ -1,0 +1,217 @@
+/**
+ * A guest's memory as one PCI function may reach it: DMA address -> typed-array views.
+ *
+ * Memory comes in *windows*: ranges of DMA addresses that are either mapped (a view of the very
+ * bytes that the guest uses) or remote (bytes that only the peer can reach, by messages). Nothing
+ * outside a window can be named. DMA addresses are plain numbers below 2^52; a window is at most
+ * 2 GiB so that every index is a small integer.
+ *
+ * When a window goes away `generation` changes; whoever keeps a `DmaRange` compares it before each
+ * burst and asks again.
+ */
+
+/** The peer's side of a remote window: copies that block until the peer has answered. */
+export interface RemoteDma {
+  /** Fills `into` from `iova`; false when the peer refused. */
+  read(iova: number, into: Uint8Array): boolean;
+  write(iova: number, from: Uint8Array): boolean;
+}
+
+export const maxWindowBytes = 2 ** 31;
+export const maxDmaAddress = 2 ** 52;
+
+type Window = {
+  readonly iova: number;
+  readonly end: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** The guest's bytes from `iova` on; empty when remote. */
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly remote: RemoteDma | null;
+};
+
+export type WindowSpec = {
+  /** The first DMA address; a multiple of 4. */
+  readonly iova: number;
+  /** The whole window, from a 4-byte boundary of its buffer on; or how many remote bytes. */
+  readonly memory: Uint8Array | { readonly sizeBytes: number; readonly remote: RemoteDma };
+  readonly readable: boolean;
+  readonly writable: boolean;
+};
+
+const noBytes = new Uint8Array(0);
+const noWords = new Int32Array(0);
+
+export class GuestMemory {
+  /** Changes whenever a window was removed. */
+  generation = 0;
+  #windows: Window[] = [];
+  /** The window of the last hit: most accesses fall into the same one. */
+  #last = 0;
+
+  /** One mapped, writable window at address 0: for tests and in-process drivers. */
+  static over(bytes: Uint8Array, iova = 0): GuestMemory {
+    const memory = new GuestMemory();
+    memory.add({ iova, memory: bytes, readable: true, writable: true });
+    return memory;
+  }
+
+  /** Throws a RangeError when the window is empty, too large, misaligned or overlaps by contents
+   * that differ; the caller answers its peer. Windows of one mapping may overlap. */
+  add(spec: WindowSpec): void {
+    const { iova, memory, readable, writable } = spec;
+    const mapped = memory instanceof Uint8Array;
+    const size = mapped ? memory.length : memory.sizeBytes;
+    if (size <= 0 || size > maxWindowBytes || iova < 0 || iova + size > maxDmaAddress)
+      throw new RangeError(`a DMA window of ${size} bytes at 0x${iova.toString(16)} cannot be`);
+    if (iova % 4 !== 0) throw new RangeError(`DMA window at 0x${iova.toString(16)}: not aligned`);
+    const words = mapped ? new Int32Array(memory.buffer, memory.byteOffset, size >>> 2) : noWords;
+    this.#windows.push({
+      iova,
+      end: iova + size,
+      readable,
+      writable,
+      bytes: mapped ? memory : noBytes,
+      words,
+      remote: mapped ? null : memory.remote,
+    });
+  }
+
+  /** Removes every window that lies inside the range; returns how many there were. */
+  remove(iova: number, sizeBytes: number): number {
+    const before = this.#windows.length;
+    const end = iova + sizeBytes;
+    this.#windows = this.#windows.filter((w) => w.iova < iova || w.end > end);
+    const removed = before - this.#windows.length;
+    if (removed > 0) this.#invalidate();
+    return removed;
+  }
+
+  clear(): void {
+    this.#windows = [];
+    this.#invalidate();
+  }
+
+  #invalidate(): void {
+    this.#last = 0;
+    this.generation++;
+  }
+
+  /** The window that holds all of `iova` .. `iova + length`, or -1. Valid until the next removal. */
+  locate(iova: number, length: number): number {
+    const end = iova + length;
+    const windows = this.#windows;
+    const hit = windows[this.#last];
+    if (hit !== undefined && iova >= hit.iova && end <= hit.end) return this.#last;
+    for (let i = 0; i < windows.length; i++) {
+      const window = windows[i] as Window;
+      if (iova >= window.iova && end <= window.end) {
+        this.#last = i;
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** The bytes of a mapped window that may be read; null when it is remote or not readable. */
+  readableBytes(index: number): Uint8Array | null {
+    const window = this.#windows[index] as Window;
+    return window.readable && window.remote === null ? window.bytes : null;
+  }
+
+  writableBytes(index: number): Uint8Array | null {
+    const window = this.#windows[index] as Window;
+    return window.writable && window.remote === null ? window.bytes : null;
+  }
+
+  /** The first DMA address of a window: `iova - base(i)` indexes its bytes. */
+  base(index: number): number {
+    return (this.#windows[index] as Window).iova;
+  }
+
+  /** Copies `length` bytes at `iova` to `into[at..]`; false when they cannot be read. */
+  read(iova: number, length: number, into: Uint8Array, at: number): boolean {
+    const index = this.locate(iova, length);
+    if (index < 0) return false;
+    const window = this.#windows[index] as Window;
+    if (!window.readable) return false;
+    if (window.remote !== null) return window.remote.read(iova, into.subarray(at, at + length));
+    const start = iova - window.iova;
+    if (length <= 64)
+      for (let i = 0; i < length; i++) into[at + i] = window.bytes[start + i] as number;
+    else into.set(window.bytes.subarray(start, start + length), at);
+    return true;
+  }
+
+  /** Copies `length` bytes from `from[at..]` to `iova`; false when they cannot be written. */
+  write(iova: number, from: Uint8Array, at: number, length: number): boolean {
+    const index = this.locate(iova, length);
+    if (index < 0) return false;
+    const window = this.#windows[index] as Window;
+    if (!window.writable) return false;
+    if (window.remote !== null) return window.remote.write(iova, from.subarray(at, at + length));
+    const start = iova - window.iova;
+    if (length <= 64)
+      for (let i = 0; i < length; i++) window.bytes[start + i] = from[at + i] as number;
+    else window.bytes.set(from.subarray(at, at + length), start);
+    return true;
+  }
+
+  /**
+   * A range that will be used again and again (a ring, a shared page): null when `iova` is not a
+   * multiple of 4 or any byte of the range cannot be reached that way.
+   */
+  range(iova: number, sizeBytes: number, use: 'read' | 'write' | 'both'): DmaRange | null {
+    if (iova % 4 !== 0 || sizeBytes % 4 !== 0 || sizeBytes <= 0) return null;
+    const index = this.locate(iova, sizeBytes);
+    if (index < 0) return null;
+    const window = this.#windows[index] as Window;
+    if ((use !== 'write' && !window.readable) || (use !== 'read' && !window.writable)) return null;
+    if (window.remote === null)
+      return new DmaRange(this.generation, window.words, (iova - window.iova) >>> 2, null, iova);
+    const copy = new Int32Array(sizeBytes >>> 2);
+    return new DmaRange(this.generation, copy, 0, window.remote, iova);
+  }
+}
+
+/**
+ * Words of guest memory: `words[base + i]`. A mapped range is the guest's memory itself; a remote
+ * one is a copy, so `pull` before reading and `push` after writing (both are free when mapped).
+ */
+export class DmaRange {
+  readonly generation: number;
+  readonly words: Int32Array;
+  readonly base: number;
+  readonly #remote: RemoteDma | null;
+  readonly #iova: number;
+
+  constructor(
+    generation: number,
+    words: Int32Array,
+    base: number,
+    remote: RemoteDma | null,
+    iova: number,
+  ) {
+    this.generation = generation;
+    this.words = words;
+    this.base = base;
+    this.#remote = remote;
+    this.#iova = iova;
+  }
+
+  /** Refreshes `count` words from word `at` of the range on. */
+  pull(at: number, count: number): void {
+    if (this.#remote !== null) this.#remote.read(this.#iova + at * 4, this.#bytes(at, count));
+  }
+
+  /** Sends `count` words from word `at` of the range on to the guest. */
+  push(at: number, count: number): void {
+    if (this.#remote !== null) this.#remote.write(this.#iova + at * 4, this.#bytes(at, count));
+  }
+
+  #bytes(at: number, count: number): Uint8Array {
+    const { buffer, byteOffset } = this.words;
+    return new Uint8Array(buffer, byteOffset + (this.base + at) * 4, count * 4);
+  }
+}
