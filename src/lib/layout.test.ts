@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bits, describe, layout, word } from './layout.ts';
+import { bits, describe, layout, u16, u32 } from './layout.ts';
 
 const format = layout(
   'sample',
@@ -9,8 +9,8 @@ const format = layout(
     length: bits(0, 15, 0, 'length'),
     phase: bits(0, 24, 24, 'phase'),
     top: bits(0, 31, 31, 'top bit'),
-    address: word(1, 'address'),
-    high: bits(2, 15, 0, 'high'),
+    address: u32(4, 'address'),
+    high: u16(8, 'high'),
   },
   { publishes: 'phase' },
 );

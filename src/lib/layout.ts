@@ -24,8 +24,15 @@ export const bits = (word: number, msb: number, lsb: number, doc: string): Bits 
   doc,
 });
 
-/** A whole 32-bit word. */
-export const word = (index: number, doc: string): Bits => bits(index, 31, 0, doc);
+/** Fields that public headers declare as integers, by their byte offset (naturally aligned). */
+export const u8 = (byte: number, doc: string): Bits => part(byte, 8, doc);
+export const u16 = (byte: number, doc: string): Bits => part(byte, 16, doc);
+export const u32 = (byte: number, doc: string): Bits => part(byte, 32, doc);
+
+function part(byte: number, width: number, doc: string): Bits {
+  const lsb = (byte % 4) * 8;
+  return bits(byte >>> 2, lsb + width - 1, lsb, doc);
+}
 
 export type Fields = Readonly<Record<string, Bits>>;
 
