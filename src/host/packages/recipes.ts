@@ -1,0 +1,97 @@
+/**
+ * Which packages of which distribution make up what a lab needs: a table. A recipe that nobody
+ * has seen work says so, and so do the messages about it.
+ */
+
+import type { ArchiveHints } from './apt-sources.ts';
+
+/** One group of packages which is unpacked together into one private root. */
+export interface PackageSet {
+  /** Names to install, as given to apt. */
+  packages: readonly string[];
+  /** Suite that is preferred for them, where it is not the first one. */
+  release?: string;
+  /** Of all that they depend on, only the packages whose name matches. */
+  only?: RegExp;
+  /** A path pattern below the root that must be there afterwards. */
+  proof: RegExp;
+}
+
+export interface Recipe {
+  /** ID of os-release(5), of the machine's system or one it is like. */
+  distribution: string;
+  seenToWork: boolean;
+  archive: ArchiveHints;
+  suites: readonly string[];
+  /** Left out when the archive has them not. */
+  optionalSuites: readonly string[];
+  components: readonly string[];
+  sets: {
+    qemu: PackageSet;
+    /** What runs inside the guest, with the libraries. */
+    guest: PackageSet;
+    /** By kernel series, as in `--kernel 6.12`. */
+    kernels: Readonly<Record<string, PackageSet>>;
+  };
+}
+
+const QEMU = { packages: ['qemu-system-x86'], proof: /^usr\/bin\/qemu-system-x86_64$/ };
+const GUEST = {
+  packages: [
+    ...['busybox-static', 'iperf3', 'ethtool', 'iputils-ping', 'iproute2', 'tcpdump'],
+    // kernels and modules are compressed by these, and the machine may have none of its own
+    ...['xz-utils', 'zstd'],
+  ],
+  proof: /^usr\/bin\/iperf3$/,
+};
+const KERNEL = {
+  only: /^linux-(image|binary|modules)(-unsigned|-extra)?-\d/,
+  proof: /^(boot|usr\/lib\/modules\/[^/]+)\/vmlinuz/,
+};
+
+const DEBIAN: Recipe = {
+  distribution: 'debian',
+  seenToWork: true,
+  archive: {
+    segment: 'debian',
+    suites: [
+      ...['bullseye', 'bookworm', 'trixie', 'forky', 'duke', 'sid'],
+      ...['oldoldstable', 'oldstable', 'stable', 'testing', 'unstable'],
+    ],
+    keyring: 'debian-archive',
+  },
+  suites: ['trixie', 'trixie-backports'],
+  optionalSuites: ['trixie-updates'],
+  components: ['main'],
+  sets: {
+    qemu: { ...QEMU, release: 'trixie-backports' },
+    guest: GUEST,
+    kernels: {
+      '6.12': { ...KERNEL, packages: ['linux-image-amd64'] },
+      '7': { ...KERNEL, packages: ['linux-image-amd64'], release: 'trixie-backports' },
+    },
+  },
+};
+
+const UBUNTU: Recipe = {
+  distribution: 'ubuntu',
+  seenToWork: false,
+  archive: {
+    segment: 'ubuntu',
+    suites: ['jammy', 'noble', 'plucky', 'questing', 'resolute', 'devel'],
+    keyring: 'ubuntu-archive',
+  },
+  suites: ['resolute', 'noble'],
+  optionalSuites: ['resolute-updates', 'noble-updates'],
+  components: ['main', 'universe'],
+  sets: {
+    qemu: { ...QEMU, release: 'resolute' },
+    guest: { ...GUEST, release: 'resolute' },
+    kernels: {
+      '6.8': { ...KERNEL, packages: ['linux-image-generic'], release: 'noble' },
+      '7': { ...KERNEL, packages: ['linux-image-generic'], release: 'resolute' },
+    },
+  },
+};
+
+export const RECIPES: readonly Recipe[] = [DEBIAN, UBUNTU];
