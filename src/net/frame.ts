@@ -6,6 +6,7 @@
  * from the head, so a guest that rewrites its headers after they were judged changes nothing.
  * Frames are valid during one call; whoever wants to keep one copies it (`FrameQueue`).
  */
+import { Headers } from './parse.ts';
 
 /** Enough for Ethernet, two VLAN tags, IPv6 with extension headers and TCP with options. */
 export const maxHeadBytes = 256;
@@ -47,6 +48,9 @@ export class Frame {
   ipv4Sum = 0;
   l4Sum = 0;
 
+  /** What the head says. The switch fills it before any endpoint is given the frame. */
+  readonly headers = new Headers();
+
   clear(): void {
     this.headLength = 0;
     this.length = 0;
@@ -66,5 +70,32 @@ export class Frame {
     this.segmentCount++;
     this.length += length;
     return true;
+  }
+
+  /** Makes this the frame `bytes[start .. start + length]`: a copied head, the rest in place. */
+  load(bytes: Uint8Array, start: number, length: number): void {
+    this.clear();
+    const headLength = Math.min(length, maxHeadBytes);
+    this.head.set(bytes.subarray(start, start + headLength));
+    this.headLength = headLength;
+    this.length = headLength;
+    if (length > headLength) this.add(bytes, start + headLength, length - headLength);
+  }
+
+  /** Copies the whole frame to `into[at ..]`, which must have room for `length` bytes. */
+  copyTo(into: Uint8Array, at: number): void {
+    into.set(this.head.subarray(0, this.headLength), at);
+    let to = at + this.headLength;
+    for (let i = 0; i < this.segmentCount; i++) {
+      const start = this.segmentStart[i] as number;
+      const length = this.segmentLength[i] as number;
+      into.set((this.segmentBytes[i] as Uint8Array).subarray(start, start + length), to);
+      to += length;
+    }
+  }
+
+  /** The headers of this very frame. */
+  parse(): void {
+    this.headers.parse(this.head, this.headLength, this.length, this.mss > 0);
   }
 }

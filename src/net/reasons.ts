@@ -18,6 +18,8 @@ export const reasons = {
   txBadOffload: [11, 'the sender asked for an offload that the frame cannot have'],
   spoofedSource: [12, "the source address is not the port's own"],
   reflected: [13, 'the receiver would be the sender'],
+  queued: [14, 'waits in front of its receiver'],
+  badRequest: [15, 'a request to the network itself that has no answer'],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type ReasonName = keyof typeof reasons;

@@ -1,0 +1,163 @@
+/**
+ * TCP segmentation: one frame as its sender built it, cut into the frames that the wire sees.
+ *
+ * Headers are repeated as hardware does it: lengths, sequence numbers and IPv4 identification
+ * advance; FIN and PSH stand on the last frame only, CWR on the first only (RFC 3168); both
+ * checksums are computed. Payload is not copied: the produced frames name sub-ranges of the
+ * sender's segments.
+ */
+import { read16, read32, write16, write32 } from './bytes.ts';
+import { fold, sumBytes } from './checksum.ts';
+import type { Frame } from './frame.ts';
+import { ipProtocol, ipv4 } from './ipv4.ts';
+import { ipv6 } from './ipv6.ts';
+import { pseudoSumOf, sumFrame, sumVerdict, writeL4Checksum } from './offload.ts';
+import { fragment } from './parse.ts';
+import { R, type Reason } from './reasons.ts';
+import { tcp, tcpFlag } from './tcp.ts';
+
+/** Linux's lower bound (`tcp_min_snd_mss`); it bounds the frames that one request can become. */
+export const minMss = 48;
+
+const maxIpBytes = 0xffff;
+const onlyLast = tcpFlag.fin | tcpFlag.psh;
+
+export class Segmenter {
+  #frame: Frame | null = null;
+  /** Bytes of headers, and of the payload that is still to be sent. */
+  #headerBytes = 0;
+  #left = 0;
+  /** Payload bytes that stand in the head, after the headers: next one, and end. */
+  #headAt = 0;
+  /** The next byte of the sender's segments. */
+  #segment = 0;
+  #segmentAt = 0;
+
+  #first = true;
+  #flags = 0;
+  #sequence = 0;
+  #identification = 0;
+  /** Sums of all that is the same in every frame. */
+  #ipv4Base = 0;
+  #tcpBase = 0;
+
+  /**
+   * Starts on a parsed frame with `mss` > 0. Returns `R.delivered`, or `R.txBadOffload` when it is
+   * not an unfragmented TCP packet whose headers all lie in the head.
+   */
+  begin(frame: Frame): Reason {
+    const { head, headers: h } = frame;
+    const fits =
+      frame.mss >= minMss &&
+      h.ipVersion !== 0 &&
+      !h.malformed &&
+      h.fragment === fragment.none &&
+      h.l4Protocol === ipProtocol.tcp &&
+      h.payloadOffset > 0 &&
+      h.payloadOffset - h.l3Offset + Math.min(frame.mss, frame.length) <= maxIpBytes;
+    if (!fits) return R.txBadOffload;
+    this.#frame = frame;
+    this.#headerBytes = h.payloadOffset;
+    this.#left = frame.length - h.payloadOffset;
+    this.#headAt = h.payloadOffset;
+    this.#segment = 0;
+    this.#segmentAt = 0;
+    this.#first = true;
+    this.#flags = h.tcpFlags;
+    this.#sequence = read32(head, h.l4Offset + tcp.sequence);
+    // What varies is zeroed in the sender's private head, so that the rest is summed once.
+    if (h.ipVersion === 4) {
+      this.#identification = read16(head, h.l3Offset + ipv4.identification);
+      write16(head, h.l3Offset + ipv4.totalLength, 0);
+      write16(head, h.l3Offset + ipv4.identification, 0);
+      write16(head, h.l3Offset + ipv4.checksum, 0);
+      this.#ipv4Base = sumBytes(head, h.l3Offset, h.l4Offset - h.l3Offset);
+    }
+    write32(head, h.l4Offset + tcp.sequence, 0);
+    head[h.l4Offset + tcp.flags] = 0;
+    write16(head, h.l4Offset + tcp.checksum, 0);
+    this.#tcpBase =
+      pseudoSumOf(head, h, 0) + sumBytes(head, h.l4Offset, h.payloadOffset - h.l4Offset);
+    return R.delivered;
+  }
+
+  /** Fills `out` with the next frame; false when there is none. `out` belongs to the segmenter
+   * between `begin` and the last `next`. */
+  next(out: Frame): boolean {
+    const frame = this.#frame;
+    if (frame === null) return false;
+    const headerBytes = this.#headerBytes;
+    out.clear();
+    if (this.#first) copyHead(frame.head, 0, out.head, 0, headerBytes);
+    out.headLength = headerBytes;
+    out.length = headerBytes;
+    const payload = Math.min(this.#left, frame.mss);
+    this.#left -= payload;
+    this.#take(frame, out, payload);
+    this.#finish(frame, out, payload);
+    this.#first = false;
+    if (this.#left === 0) this.#frame = null;
+    return true;
+  }
+
+  /** Gives `out` the next `payload` bytes: copied from the head, named in the segments. */
+  #take(frame: Frame, out: Frame, payload: number): void {
+    let wanted = payload;
+    const inHead = frame.headLength - this.#headAt;
+    if (inHead > 0) {
+      const length = Math.min(inHead, wanted);
+      copyHead(frame.head, this.#headAt, out.head, out.headLength, length);
+      this.#headAt += length;
+      out.headLength += length;
+      out.length += length;
+      wanted -= length;
+    }
+    while (wanted > 0) {
+      const left = (frame.segmentLength[this.#segment] as number) - this.#segmentAt;
+      const length = Math.min(left, wanted);
+      const start = (frame.segmentStart[this.#segment] as number) + this.#segmentAt;
+      if (length > 0) out.add(frame.segmentBytes[this.#segment] as Uint8Array, start, length);
+      wanted -= length;
+      this.#segmentAt += length;
+      if (length === left) {
+        this.#segment++;
+        this.#segmentAt = 0;
+      }
+    }
+  }
+
+  /** Writes what differs from frame to frame, checksums included. */
+  #finish(frame: Frame, out: Frame, payload: number): void {
+    const h = frame.headers;
+    const head = out.head;
+    const l3 = h.l3Offset;
+    const l4 = h.l4Offset;
+    const ipBytes = out.length - l3;
+    if (h.ipVersion === 4) {
+      write16(head, l3 + ipv4.totalLength, ipBytes);
+      write16(head, l3 + ipv4.identification, this.#identification);
+      const sum = fold(this.#ipv4Base + ipBytes + this.#identification);
+      write16(head, l3 + ipv4.checksum, ~sum);
+      this.#identification = (this.#identification + 1) & 0xffff;
+      out.ipv4Sum = sumVerdict.right;
+    } else write16(head, l3 + ipv6.payloadLength, ipBytes - ipv6.bytes);
+
+    let flags = this.#flags;
+    if (!this.#first) flags &= ~tcpFlag.cwr;
+    if (this.#left > 0) flags &= ~onlyLast;
+    write32(head, l4 + tcp.sequence, this.#sequence);
+    head[l4 + tcp.flags] = flags;
+    const l4Bytes = out.length - l4;
+    const sequence = this.#sequence;
+    const varying = (sequence >>> 16) + (sequence & 0xffff) + flags + l4Bytes;
+    const sum = this.#tcpBase + varying + sumFrame(out, this.#headerBytes, out.length);
+    writeL4Checksum(head, l4 + tcp.checksum, ipProtocol.tcp, fold(sum));
+    out.l4Sum = sumVerdict.right;
+    this.#sequence = (sequence + payload) | 0;
+  }
+}
+
+/** A head is short: a loop beats a view. */
+function copyHead(from: Uint8Array, start: number, to: Uint8Array, at: number, n: number): void {
+  for (let i = 0; i < n; i++) to[at + i] = from[start + i] as number;
+}

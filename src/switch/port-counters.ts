@@ -1,0 +1,36 @@
+/**
+ * What is counted per port: frames and bytes both ways, and one counter per reason both ways.
+ * tx is what the port's guest sends, rx what it is sent. In shared memory: any thread may read.
+ */
+import { Counters } from '../lib/counters.ts';
+import { reasonNames } from '../net/reasons.ts';
+
+const reasonCount = reasonNames.length;
+
+export const counter = {
+  txFrames: 0,
+  txBytes: 1,
+  rxFrames: 2,
+  rxBytes: 3,
+  /** Plus a reason's code. */
+  txReason: 4,
+  rxReason: 4 + reasonCount,
+} as const;
+
+/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. `rx_queueFull`, by reason. */
+export const counterNames: readonly string[] = [
+  'tx_frames',
+  'tx_bytes',
+  'rx_frames',
+  'rx_bytes',
+  ...reasonNames.map((name) => `tx_${name}`),
+  ...reasonNames.map((name) => `rx_${name}`),
+];
+
+export const createPortCounters = (): Counters => new Counters(counterNames);
+
+/** Adds the values of one set of counters to another. */
+export function accumulate(into: Counters, from: Counters): void {
+  for (let i = 0; i < into.values.length; i++)
+    into.values[i] = (into.values[i] as number) + (from.values[i] as number);
+}

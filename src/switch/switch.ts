@@ -1,0 +1,307 @@
+/**
+ * The switch: frames come in at ports, are judged, and are copied into their receivers' buffers.
+ *
+ *     transmit: link, size -> segmentation | offloads -> parse -> source check -> forward
+ *     forward:  the port that owns the MAC | the network's own answers | learned port | flood
+ *     deliver:  the receiver takes it | it waits in the port's queue | it is dropped, for a reason
+ *
+ * Everything runs to completion on one thread. Receivers publish what they were given when the
+ * sender's burst ends (`flush`). An endpoint may transmit from `flush`, never from `receive`; it
+ * may be given frames while it is inside its port's `flush` or `drain`, never inside `transmit`.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { nsPerSecond } from '../lib/clock.ts';
+import type { Counters } from '../lib/counters.ts';
+import { ethernet } from '../net/ethernet.ts';
+import { Frame } from '../net/frame.ts';
+import { finishOffload } from '../net/offload.ts';
+import { R, type Reason } from '../net/reasons.ts';
+import { Segmenter } from '../net/segmentation.ts';
+import { LearnedTable, OwnerTable } from './mac-table.ts';
+import { type Fabric, type PortOptions, SwitchPort } from './port.ts';
+import { accumulate, counter, createPortCounters } from './port-counters.ts';
+import { notMine, type Responder } from './responder.ts';
+import type { Tap } from './tap.ts';
+
+export type SwitchOptions = {
+  readonly clock: Clock;
+  /** Learned MACs at most (a power of two); 4096 unless told. */
+  readonly learnedMacs?: number;
+  /** How long a learned MAC lasts; 300 s unless told. */
+  readonly agingNs?: number;
+};
+
+/** The group bit in a MAC's first 16 bits. */
+const groupBit = 0x0100;
+/** A queued frame's tag when the network itself sent it. */
+const fromNetwork = -1;
+
+export class Switch implements Fabric {
+  /** By number; null where a port was removed. */
+  readonly ports: (SwitchPort | null)[] = [];
+  readonly #clock: Clock;
+  readonly #owners = new OwnerTable();
+  readonly #learned: LearnedTable;
+  readonly #responders: Responder[] = [];
+  #taps: readonly Tap[] = [];
+  /** Counts of ports that are gone. */
+  readonly #retired = createPortCounters();
+
+  readonly #segmenter = new Segmenter();
+  readonly #segment = new Frame();
+  readonly #reply = new Frame();
+  readonly #waiting = new Frame();
+
+  /** Ports that were given frames since they were last flushed. */
+  readonly #dirty: SwitchPort[] = [];
+  #flushing = false;
+  /** An endpoint's `receive` may be running. */
+  #busy = false;
+  /** The burst's time, or -1: not asked for yet. */
+  #now = -1;
+
+  constructor(options: SwitchOptions) {
+    this.#clock = options.clock;
+    const agingNs = options.agingNs ?? 300 * nsPerSecond;
+    this.#learned = new LearnedTable(options.learnedMacs ?? 4096, agingNs);
+  }
+
+  /** Throws when another port owns the same MAC. */
+  addPort(options: PortOptions): SwitchPort {
+    const free = this.ports.indexOf(null);
+    const index = free < 0 ? this.ports.length : free;
+    if (options.mac !== undefined && !this.#owners.add(options.mac, index))
+      throw new Error(`port ${options.name}: its MAC address belongs to another port`);
+    const port = new SwitchPort(this, index, options);
+    this.ports[index] = port;
+    return port;
+  }
+
+  removePort(port: SwitchPort): void {
+    if (this.ports[port.index] !== port) return;
+    port.connect(null);
+    this.ports[port.index] = null;
+    this.#owners.removePort(port.index);
+    this.#learned.removePort(port.index);
+    accumulate(this.#retired, port.counters);
+  }
+
+  /** Responders are asked in the order in which they were added. */
+  addResponder(responder: Responder): void {
+    this.#responders.push(responder);
+  }
+
+  addTap(tap: Tap): void {
+    this.#taps = [...this.#taps, tap];
+  }
+
+  removeTap(tap: Tap): void {
+    this.#taps = this.#taps.filter((other) => other !== tap);
+  }
+
+  /** All ports' counts together, those of removed ports included. */
+  totals(): Counters {
+    const sum = createPortCounters();
+    accumulate(sum, this.#retired);
+    for (const port of this.ports) if (port !== null) accumulate(sum, port.counters);
+    return sum;
+  }
+
+  // The path of a frame.
+
+  /** Called by ports only. Throws when an endpoint transmits from within `receive`. */
+  transmit(from: SwitchPort, frame: Frame): Reason {
+    if (this.#busy) throw new Error('an endpoint transmitted from within receive()');
+    this.#busy = true;
+    const verdict =
+      frame.mss > 0 ? this.#transmitSegments(from, frame) : this.#transmitOne(from, frame);
+    this.#busy = false;
+    return verdict;
+  }
+
+  /** Judges each segment by itself. The verdict: that of the last one. */
+  #transmitSegments(from: SwitchPort, frame: Frame): Reason {
+    frame.parse();
+    let verdict: Reason = this.#segmenter.begin(frame);
+    if (verdict !== R.delivered) return this.#conclude(from, frame, this.#refuse(from, verdict));
+    while (this.#segmenter.next(this.#segment)) verdict = this.#transmitOne(from, this.#segment);
+    return verdict;
+  }
+
+  #transmitOne(from: SwitchPort, frame: Frame): Reason {
+    return this.#conclude(from, frame, this.#judge(from, frame));
+  }
+
+  #conclude(from: SwitchPort, frame: Frame, verdict: Reason): Reason {
+    const values = from.values;
+    values[counter.txFrames] = (values[counter.txFrames] as number) + 1;
+    values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length;
+    if (this.#taps.length > 0) for (const tap of this.#taps) tap.sent(frame, from, verdict);
+    return verdict;
+  }
+
+  #judge(from: SwitchPort, frame: Frame): Reason {
+    frame.parse();
+    if (!from.linkUp) return this.#refuse(from, R.linkDown);
+    if (frame.headLength < ethernet.bytes) return this.#refuse(from, R.runt);
+    if (frame.length > from.maxFrameBytes) return this.#refuse(from, R.txTooLong);
+    const h = frame.headers;
+    if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
+      return this.#refuse(from, R.txBadOffload);
+    if (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi) {
+      if (from.spoofCheck) return this.#refuse(from, R.spoofedSource);
+      this.#learn(from, h.srcMacHi, h.srcMacLo);
+    }
+    return this.#forward(from, frame);
+  }
+
+  #forward(from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    const owner = this.#owners.lookup(h.dstMacHi, h.dstMacLo);
+    if (owner >= 0) return this.#deliver(owner, frame, from);
+    for (let i = 0; i < this.#responders.length; i++) {
+      const verdict = this.#ask(this.#responders[i] as Responder, from, frame);
+      if (verdict !== notMine) return verdict;
+    }
+    if ((h.dstMacHi & groupBit) === 0) {
+      const learned = this.#learned.lookup(h.dstMacHi, h.dstMacLo, this.#time());
+      if (learned >= 0) return this.#deliver(learned, frame, from);
+    }
+    return this.#flood(from, frame);
+  }
+
+  #flood(from: SwitchPort, frame: Frame): Reason {
+    let verdict: Reason = R.noReceiver;
+    for (let i = 0; i < this.ports.length; i++) {
+      const port = this.ports[i] as SwitchPort | null;
+      if (port === null || port === from) continue;
+      const one = this.#deliver(i, frame, from);
+      if (verdict !== R.delivered) verdict = one;
+    }
+    return verdict === R.noReceiver ? this.#refuse(from, verdict) : verdict;
+  }
+
+  /** Replies wait in the sender's own queue until its burst ends: it is inside `transmit` now. */
+  #ask(responder: Responder, from: SwitchPort, frame: Frame): number {
+    const reply = this.#reply;
+    reply.clear();
+    const verdict = responder.respond(frame, reply, from);
+    if (verdict === notMine) return notMine;
+    if (reply.length > 0) {
+      reply.parse();
+      this.#wait(from, reply, fromNetwork);
+      this.#touch(from);
+    }
+    return this.#refuse(from, verdict);
+  }
+
+  #deliver(index: number, frame: Frame, from: SwitchPort): Reason {
+    const to = this.ports[index] as SwitchPort;
+    if (to === from) return this.#refuse(from, R.reflected);
+    const verdict =
+      to.queue.count > 0 ? this.#wait(to, frame, from.index) : this.#offer(to, frame, from.index);
+    if (this.#taps.length > 0) for (const tap of this.#taps) tap.offered(frame, to, from, verdict);
+    return verdict;
+  }
+
+  /** Gives the frame to a receiver whose queue holds nothing older. */
+  #offer(to: SwitchPort, frame: Frame, tag: number): Reason {
+    if (to.stalled) return this.#wait(to, frame, tag);
+    const verdict = this.#give(to, frame);
+    return verdict === R.rxNoBuffer ? this.#wait(to, frame, tag) : verdict;
+  }
+
+  /** The receiver's own verdict; counted, unless it has no buffer now. */
+  #give(to: SwitchPort, frame: Frame): Reason {
+    const { endpoint, values } = to;
+    let verdict: Reason = R.noReceiver;
+    if (!to.linkUp) verdict = R.linkDown;
+    else if (endpoint !== null) verdict = endpoint.receive(frame);
+    if (verdict === R.delivered) {
+      values[counter.rxFrames] = (values[counter.rxFrames] as number) + 1;
+      values[counter.rxBytes] = (values[counter.rxBytes] as number) + frame.length;
+      if (!to.dirty) this.#touch(to);
+    } else if (verdict === R.rxNoBuffer) {
+      to.stalled = true;
+    } else this.#countRx(to, verdict);
+    return verdict;
+  }
+
+  #wait(to: SwitchPort, frame: Frame, tag: number): Reason {
+    if (to.queue.push(frame, tag)) return R.queued;
+    this.#countRx(to, R.queueFull);
+    return R.queueFull;
+  }
+
+  // Bursts.
+
+  flush(): void {
+    if (this.#flushing || this.#busy) return;
+    this.#flushing = true;
+    const dirty = this.#dirty;
+    // Endpoints that transmit from flush() make the list longer while it is walked.
+    for (let i = 0; i < dirty.length; i++) {
+      const port = dirty[i] as SwitchPort;
+      if (port.queue.count > 0 && !port.stalled) this.#empty(port);
+      port.dirty = false;
+      port.endpoint?.flush();
+    }
+    dirty.length = 0;
+    this.#flushing = false;
+    this.#now = -1;
+  }
+
+  drain(port: SwitchPort): void {
+    this.#touch(port);
+    this.flush();
+  }
+
+  /** Offers what waits, oldest first, until the receiver has no buffer. */
+  #empty(port: SwitchPort): void {
+    const frame = this.#waiting;
+    const { queue } = port;
+    this.#busy = true;
+    while (queue.peek(frame)) {
+      const verdict = this.#give(port, frame);
+      if (verdict === R.rxNoBuffer) break;
+      const tag = queue.tag;
+      queue.pop();
+      if (this.#taps.length > 0) {
+        const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
+        for (const tap of this.#taps) tap.offered(frame, port, from, verdict);
+      }
+    }
+    this.#busy = false;
+  }
+
+  #touch(port: SwitchPort): void {
+    if (port.dirty) return;
+    port.dirty = true;
+    this.#dirty.push(port);
+  }
+
+  // Small things.
+
+  #learn(from: SwitchPort, hi: number, lo: number): void {
+    // A group address is no source (IEEE 802.1D, 7.8), and what a port owns is never learned.
+    if ((hi & groupBit) !== 0 || this.#owners.lookup(hi, lo) >= 0) return;
+    this.#learned.learn(hi, lo, from.index, this.#time());
+  }
+
+  /** The burst's time: the clock is asked once per burst at most. */
+  #time(): number {
+    if (this.#now < 0) this.#now = this.#clock.now();
+    return this.#now;
+  }
+
+  #refuse(from: SwitchPort, reason: Reason): Reason {
+    const at = counter.txReason + reason;
+    from.values[at] = (from.values[at] as number) + 1;
+    return reason;
+  }
+
+  #countRx(to: SwitchPort, reason: Reason): void {
+    const at = counter.rxReason + reason;
+    to.values[at] = (to.values[at] as number) + 1;
+  }
+}
