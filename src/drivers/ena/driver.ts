@@ -1,0 +1,307 @@
+/**
+ * A poll-mode reference driver for ENA that runs in this process: it drives any `PciFunction`
+ * with ENA's registers, through memory of its own. `start` does what Linux does, in Linux's order
+ * (`ena_device_init`, `ena_probe`, `ena_up`); each step is a method, so that a test can leave one
+ * out or do them in an order that no real driver has.
+ */
+import {
+  AENQ_GROUP,
+  deviceAttrResp,
+  FEATURE,
+  hostInfo,
+  hwHintsResp,
+  linkResp,
+  llqResp,
+  moderationResp,
+  offloadResp,
+  SQ_DIRECTION,
+} from '../../defs/ena-admin.ts';
+import { intrReg, rxCdesc, txCdesc } from '../../defs/ena-io.ts';
+import { resetReasons } from '../../defs/ena-regs.ts';
+import type { Record32 } from '../../lib/layout.ts';
+import { PCI_COMMAND, PCI_COMMAND_MASTER, PCI_COMMAND_MEMORY } from '../../pci/config-space.ts';
+import type { PciFunction } from '../../pci/function.ts';
+import type { DmaArena } from '../dma-arena.ts';
+import { AdminQueue } from './admin-queue.ts';
+import { AdminCommands } from './commands.ts';
+import { EventQueue } from './event-queue.ts';
+import { type BasicStats, type DeviceLimits, readBasicStats, readLimits } from './limits.ts';
+import { EnaDeviceError, EnaMmio, type ResetReason } from './mmio.ts';
+import { Rss } from './rss.ts';
+import { RxQueue } from './rx-queue.ts';
+import { TxQueue } from './tx-queue.ts';
+
+export type EnaDriverOptions = {
+  /** Queue pairs wanted; the device may have fewer. */
+  readonly queuePairs: number;
+  readonly txDepth: number;
+  readonly rxDepth: number;
+  readonly txBufferBytes: number;
+  readonly rxBufferBytes: number;
+  /** Without L2. */
+  readonly mtu: number;
+  /** AENQ groups wanted, as bits. */
+  readonly eventGroups: number;
+  /** Completion queues raise their vector; they are polled in either case. */
+  readonly interrupts: boolean;
+  /** `ena_admin_os_type`: 1 Linux, 3 DPDK, 5 iPXE. */
+  readonly osType: number;
+  /** Runs while the driver waits for the device, `maxPolls` times at most per wait. */
+  readonly pause: () => void;
+  readonly maxPolls: number;
+};
+
+const defaults: EnaDriverOptions = {
+  queuePairs: 1,
+  txDepth: 1024,
+  rxDepth: 1024,
+  txBufferBytes: 2048,
+  rxBufferBytes: 2048,
+  mtu: 1500,
+  eventGroups:
+    (1 << AENQ_GROUP.LINK_CHANGE) |
+    (1 << AENQ_GROUP.FATAL_ERROR) |
+    (1 << AENQ_GROUP.WARNING) |
+    (1 << AENQ_GROUP.NOTIFICATION) |
+    (1 << AENQ_GROUP.KEEP_ALIVE) |
+    (1 << AENQ_GROUP.CONF_NOTIFICATIONS) |
+    (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
+  interrupts: true,
+  osType: 3,
+  pause: () => {},
+  maxPolls: 1000,
+};
+
+/** ENA_COMMON_SPEC_VERSION: 2.0 */
+const specVersion = 0x0200;
+const debugAreaBytes = 4096;
+
+export class EnaDriver {
+  readonly function: PciFunction;
+  readonly arena: DmaArena;
+  readonly options: EnaDriverOptions;
+  readonly mmio: EnaMmio;
+  readonly admin: AdminQueue;
+  readonly commands: AdminCommands;
+  readonly events: EventQueue;
+  readonly rss: Rss;
+  /** Device attributes; all zero until `readAttributes`. */
+  attributes: Record32<typeof deviceAttrResp.fields> = deviceAttrResp.create();
+  offloads: Record32<typeof offloadResp.fields> = offloadResp.create();
+  /** Null when the device does not have the feature. */
+  hwHints: Record32<typeof hwHintsResp.fields> | null = null;
+  llq: Record32<typeof llqResp.fields> | null = null;
+  limits: DeviceLimits | null = null;
+  eventGroups = 0;
+  /** Microseconds per unit of `arm`'s delays; 0: the device does not moderate. */
+  moderationUnitUs = 0;
+  mtu: number;
+  tx: TxQueue[] = [];
+  rx: RxQueue[] = [];
+  readonly #hostInfoAddress: number;
+  readonly #debugAddress: number;
+  readonly #queueMemory: number;
+  readonly #intr = intrReg.create();
+  readonly #word = new Int32Array(1);
+
+  /** Allocates what it needs from `arena`; touches the device's configuration space only. */
+  constructor(fn: PciFunction, arena: DmaArena, options: Partial<EnaDriverOptions> = {}) {
+    this.function = fn;
+    this.arena = arena;
+    this.options = { ...defaults, ...options };
+    this.mtu = this.options.mtu;
+    this.mmio = new EnaMmio(fn, arena, this.options.pause, this.options.maxPolls);
+    this.admin = new AdminQueue(this.mmio, arena);
+    this.commands = new AdminCommands(this.admin);
+    this.events = new EventQueue(this.mmio, arena);
+    this.rss = new Rss(this.commands, arena, (feature) => this.supports(feature));
+    this.#hostInfoAddress = arena.alloc(4096);
+    this.#debugAddress = arena.alloc(debugAreaBytes);
+    this.#queueMemory = arena.mark();
+    fn.config.write(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+  }
+
+  /** From any state to traffic. Throws an EnaDeviceError or an EnaAdminError that says why not. */
+  start(reason: ResetReason = 'NORMAL'): void {
+    this.resetDevice(reason);
+    this.checkVersion();
+    this.configureAdmin();
+    this.sendHostInfo();
+    this.readAttributes();
+    this.eventGroups = this.commands.setEventGroups(this.options.eventGroups);
+    this.mmio.write('INTR_MASK', 0);
+    this.events.enable();
+    this.allocateQueues();
+    this.createQueues();
+    this.rss.spread(this.rx.map((queue) => queue.sqIndex));
+    this.commands.setMtu(this.mtu);
+    this.postBuffers();
+    this.arm();
+  }
+
+  /** Destroys the queues, then resets the device. */
+  stop(reason: ResetReason = 'SHUTDOWN'): void {
+    this.destroyQueues();
+    this.resetDevice(reason);
+  }
+
+  /** Takes events and transmit completions; to be called often. A faulty queue needs `start`. */
+  poll(): void {
+    this.events.poll();
+    for (const queue of this.tx) queue.reap();
+  }
+
+  /** The reset reason that some queue calls for, or null: all is well. */
+  get fault(): ResetReason | null {
+    const faulty = [...this.tx, ...this.rx].find((queue) => queue.fault !== 0);
+    return faulty === undefined ? null : (resetReasons[faulty.fault] ?? 'GENERIC');
+  }
+
+  /** The MAC address, as a 48-bit number. */
+  get mac(): number {
+    const a = this.attributes;
+    return [a.mac_0, a.mac_1, a.mac_2, a.mac_3, a.mac_4, a.mac_5].reduce((n, b) => n * 256 + b);
+  }
+
+  supports(feature: number): boolean {
+    return ((this.attributes.supported_features >>> feature) & 1) !== 0;
+  }
+
+  resetDevice(reason: ResetReason): void {
+    this.mmio.setRespAddress();
+    this.mmio.reset(resetReasons.indexOf(reason));
+  }
+
+  /** Throws an EnaDeviceError when the controller is older than 0.0.1. */
+  checkVersion(): void {
+    const controller = this.mmio.read('CONTROLLER_VERSION') & 0xff_ffff;
+    if (controller < 1) throw new EnaDeviceError(`controller version ${controller} is too old`);
+    const width = (this.mmio.read('CAPS') >>> 8) & 0xff;
+    if (width < 32 || width > 48) throw new EnaDeviceError(`DMA width of ${width} bits`);
+  }
+
+  /** Admin queue and event queue, with the management interrupt masked. */
+  configureAdmin(): void {
+    this.admin.configure();
+    this.events.configure();
+    this.mmio.write('INTR_MASK', 1);
+  }
+
+  sendHostInfo(): void {
+    const info = hostInfo.create();
+    info.os_type = this.options.osType;
+    info.driver_version = 1;
+    info.ena_spec_version = specVersion;
+    info.num_cpus = 1;
+    info.store(this.arena.words, this.arena.offset(this.#hostInfoAddress) >>> 2);
+    const debug = { address: this.#debugAddress, length: debugAreaBytes };
+    this.commands.setHostAttributes(this.#hostInfoAddress, debug);
+  }
+
+  readAttributes(): void {
+    const { commands } = this;
+    this.attributes = commands.getFeature(FEATURE.DEVICE_ATTRIBUTES, deviceAttrResp);
+    this.limits = readLimits(commands, this.supports(FEATURE.MAX_QUEUES_EXT));
+    this.offloads = commands.getFeature(FEATURE.STATELESS_OFFLOAD_CONFIG, offloadResp);
+    if (this.supports(FEATURE.HW_HINTS))
+      this.hwHints = commands.getFeature(FEATURE.HW_HINTS, hwHintsResp);
+    if (this.supports(FEATURE.LLQ)) this.llq = commands.getFeature(FEATURE.LLQ, llqResp, 1);
+    if (this.supports(FEATURE.INTERRUPT_MODERATION)) {
+      const resp = commands.getFeature(FEATURE.INTERRUPT_MODERATION, moderationResp);
+      this.moderationUnitUs = resp.intr_delay_resolution;
+    }
+  }
+
+  /** Memory for as many queues as wanted and possible; the memory of earlier ones is freed. */
+  allocateQueues(): void {
+    const { limits, options } = this;
+    if (limits === null) throw new EnaDeviceError('queues before the attributes were read');
+    this.arena.release(this.#queueMemory);
+    const pairs = Math.min(options.queuePairs, limits.queuePairs);
+    const tx = {
+      depth: Math.min(options.txDepth, limits.txDepth),
+      bufferBytes: options.txBufferBytes,
+      maxDescs: limits.maxTxDescs,
+      maxHeaderBytes: limits.maxHeaderBytes,
+    };
+    const rx = {
+      depth: Math.min(options.rxDepth, limits.rxDepth),
+      bufferBytes: options.rxBufferBytes,
+      maxDescs: limits.maxRxDescs,
+    };
+    this.tx = Array.from({ length: pairs }, () => new TxQueue(this.mmio, this.arena, tx));
+    this.rx = Array.from({ length: pairs }, () => new RxQueue(this.mmio, this.arena, rx));
+  }
+
+  /** All transmit queues, then all receive queues; each its completion queue first. */
+  createQueues(): void {
+    for (const [i, queue] of this.tx.entries()) this.createQueue(queue, 'TX', 1 + i);
+    for (const [i, queue] of this.rx.entries()) this.createQueue(queue, 'RX', 1 + i);
+  }
+
+  createQueue(queue: TxQueue | RxQueue, direction: 'TX' | 'RX', vector: number): void {
+    const { depth } = queue.spec;
+    queue.clear();
+    const cdesc = direction === 'TX' ? txCdesc : rxCdesc;
+    const cq = this.commands.createCq({
+      address: queue.cqAddress,
+      depth,
+      entryWords: cdesc.sizeBytes >>> 2,
+      vector,
+      interrupts: this.options.interrupts,
+    });
+    queue.cqIndex = cq.cq_idx;
+    queue.unmaskOffset = cq.cq_interrupt_unmask_register_offset;
+    const sq = this.commands.createSq({
+      direction: SQ_DIRECTION[direction],
+      cqIndex: cq.cq_idx,
+      address: queue.sqAddress,
+      depth,
+    });
+    queue.sqIndex = sq.sq_idx;
+    queue.doorbellOffset = sq.sq_doorbell_offset;
+  }
+
+  destroyQueues(): void {
+    for (const queue of this.tx) this.destroyQueue(queue, 'TX');
+    for (const queue of this.rx) this.destroyQueue(queue, 'RX');
+  }
+
+  destroyQueue(queue: TxQueue | RxQueue, direction: 'TX' | 'RX'): void {
+    this.commands.destroySq(queue.sqIndex, SQ_DIRECTION[direction]);
+    this.commands.destroyCq(queue.cqIndex);
+  }
+
+  setMtu(mtu: number): void {
+    this.commands.setMtu(mtu);
+    this.mtu = mtu;
+  }
+
+  /** Gives every receive queue all its buffers. */
+  postBuffers(): void {
+    for (const queue of this.rx) {
+      queue.refill();
+      queue.kick();
+    }
+  }
+
+  /** Lets every vector raise its next interrupt, after delays in units of `moderationUnitUs`. */
+  arm(rxDelay = 0, txDelay = 0): void {
+    const intr = this.#intr;
+    intr.rx_intr_delay = rxDelay;
+    intr.tx_intr_delay = txDelay;
+    intr.intr_unmask = 1;
+    intr.store(this.#word, 0);
+    // As Linux: the register is the vector's, so the transmit queue's does for the pair.
+    for (const queue of this.tx) this.mmio.writeAt(queue.unmaskOffset, this.#word[0] as number);
+  }
+
+  /** Link speed in Mbit/s, as the device claims it. */
+  linkSpeedMbps(): number {
+    return this.commands.getFeature(FEATURE.LINK_CONFIG, linkResp).speed;
+  }
+
+  stats(): BasicStats {
+    return readBasicStats(this.commands);
+  }
+}
