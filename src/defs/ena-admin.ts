@@ -439,6 +439,9 @@ const event = <const F extends Parameters<typeof layout>[2]>(name: string, field
     { publishes: 'phase' },
   );
 
+/** Events that say no more than their group. */
+export const aenqEvent = event('ena_admin_aenq_common_desc', {});
+
 export const aenqLinkChange = event('ena_admin_aenq_link_change_desc', {
   link_status: bits(4, 0, 0, '1 up'),
 });

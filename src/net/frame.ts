@@ -94,6 +94,31 @@ export class Frame {
     }
   }
 
+  /** Copies the bytes `from` .. `from + length` of the frame, which it has, to `into[at ..]`. */
+  copyPart(from: number, length: number, into: Uint8Array, at: number): void {
+    if (from === 0 && length === this.length) {
+      this.copyTo(into, at);
+      return;
+    }
+    let to = at;
+    let left = length;
+    let skip = from;
+    for (let i = -1; i < this.segmentCount && left > 0; i++) {
+      const have = i < 0 ? this.headLength : (this.segmentLength[i] as number);
+      if (skip >= have) {
+        skip -= have;
+        continue;
+      }
+      const bytes = i < 0 ? this.head : (this.segmentBytes[i] as Uint8Array);
+      const start = (i < 0 ? 0 : (this.segmentStart[i] as number)) + skip;
+      const part = Math.min(have - skip, left);
+      into.set(bytes.subarray(start, start + part), to);
+      to += part;
+      left -= part;
+      skip = 0;
+    }
+  }
+
   /** The headers of this very frame. */
   parse(): void {
     this.headers.parse(this.head, this.headLength, this.length, this.mss > 0);

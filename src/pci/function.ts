@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Diagnostics } from '../lib/diagnostics.ts';
+import type { Trace } from '../lib/trace.ts';
 import type { ConfigSpace } from './config-space.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
@@ -18,6 +19,8 @@ export type FunctionHost = {
   readonly interrupts: Interrupts;
   readonly clock: Clock;
   readonly diagnostics: Diagnostics;
+  /** Set while somebody watches. */
+  readonly trace?: Trace;
 };
 
 /**

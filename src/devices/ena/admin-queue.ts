@@ -1,0 +1,114 @@
+/**
+ * The admin queue pair: commands come in on the AQ, answers go out on the ACQ, both rings of
+ * 64-byte entries in guest memory. This file knows rings and phases; what a command means is
+ * `commands.ts`.
+ */
+import { ACQ_ENTRY_BYTES, AQ_ENTRY_BYTES, acqEntry, aqCommand } from '../../defs/ena-admin.ts';
+import type { Diagnostics } from '../../lib/diagnostics.ts';
+import type { GuestMemory } from '../../pci/guest-memory.ts';
+import { GuestRing, isRingDepth } from '../../pci/guest-ring.ts';
+import { enaRules } from './rules.ts';
+
+/** 16 words each: reads `command`, fills the answer's own words, returns a `STATUS`. */
+export type CommandHandler = (command: Int32Array, answer: Int32Array) => number;
+
+const maxDepth = 1024;
+
+export class AdminQueue {
+  readonly #memory: GuestMemory;
+  readonly #diagnostics: Diagnostics;
+  readonly #handle: CommandHandler;
+  readonly #command = new Int32Array(AQ_ENTRY_BYTES / 4);
+  readonly #answer = new Int32Array(ACQ_ENTRY_BYTES / 4);
+  readonly #head = aqCommand.create();
+  readonly #entry = acqEntry.create();
+  #aq: GuestRing | null = null;
+  #acq: GuestRing | null = null;
+  /** Commands consumed and answers written since the rings were set up. */
+  #consumed = 0;
+  #answered = 0;
+
+  constructor(memory: GuestMemory, diagnostics: Diagnostics, handle: CommandHandler) {
+    this.#memory = memory;
+    this.#diagnostics = diagnostics;
+    this.#handle = handle;
+  }
+
+  reset(): void {
+    this.#aq = null;
+    this.#acq = null;
+    this.#consumed = 0;
+    this.#answered = 0;
+  }
+
+  /** `caps` as in AQ_CAPS: depth and entry size. */
+  setCommands(iova: number, caps: number): void {
+    this.#aq = this.#ring(iova, caps, AQ_ENTRY_BYTES, 'read');
+    this.#consumed = 0;
+  }
+
+  setAnswers(iova: number, caps: number): void {
+    this.#acq = this.#ring(iova, caps, ACQ_ENTRY_BYTES, 'write');
+    this.#answered = 0;
+  }
+
+  /** Runs the commands up to `tail`; true when there are new answers. */
+  doorbell(tail: number): boolean {
+    const aq = this.#aq;
+    const acq = this.#acq;
+    if (aq === null || acq === null || !aq.attach() || !acq.attach()) {
+      this.#diagnostics.refuse(enaRules['admin-queue-memory'], () => `doorbell ${tail}`);
+      return false;
+    }
+    const posted = (tail - this.#consumed) & 0xffff;
+    if (posted > aq.depth) {
+      this.#diagnostics.refuse(
+        enaRules['admin-doorbell'],
+        () => `tail ${tail} after head ${this.#consumed & 0xffff}, depth ${aq.depth}`,
+      );
+      return false;
+    }
+    let done = 0;
+    while (done < posted && this.#runOne(aq, acq)) done++;
+    return done > 0;
+  }
+
+  #runOne(aq: GuestRing, acq: GuestRing): boolean {
+    const index = this.#consumed;
+    aq.pull(index);
+    const at = aq.at(index);
+    for (let i = 0; i < aq.entryWords; i++) this.#command[i] = aq.words[at + i] as number;
+    const head = this.#head;
+    head.load(this.#command, 0);
+    if (head.phase !== aq.phase(index)) {
+      this.#diagnostics.refuse(enaRules['admin-stale-phase'], () => `command ${index}`);
+      return false;
+    }
+    this.#consumed = index + 1;
+    this.#answer.fill(0);
+    const status = this.#handle(this.#command, this.#answer);
+    const entry = this.#entry;
+    entry.load(this.#answer, 0);
+    entry.command_id = head.command_id;
+    entry.status = status;
+    entry.sq_head_indx = this.#consumed;
+    entry.phase = acq.phase(this.#answered);
+    const to = acq.at(this.#answered);
+    entry.store(acq.words, to);
+    acq.push(this.#answered);
+    this.#answered++;
+    return true;
+  }
+
+  #ring(iova: number, caps: number, entryBytes: number, use: 'read' | 'write'): GuestRing | null {
+    const depth = caps & 0xffff;
+    if (!isRingDepth(depth, maxDepth) || caps >>> 16 !== entryBytes) {
+      this.#diagnostics.refuse(
+        enaRules['admin-queue-shape'],
+        () => `depth ${depth}, entries of ${caps >>> 16} bytes`,
+      );
+      return null;
+    }
+    return new GuestRing(this.#memory, iova, depth, entryBytes, use);
+  }
+}

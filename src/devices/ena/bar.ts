@@ -1,0 +1,34 @@
+/**
+ * BAR 0 of the function: where its registers, MSI-X tables, doorbells and interrupt registers are.
+ *
+ * Each submission queue's doorbell has a cache line of its own, and all of them share one page that
+ * holds nothing else, so that the page may be mapped and polled. Interrupt registers carry a
+ * request each and must be trapped: they are on another page.
+ */
+import type { Bar } from '../../pci/function.ts';
+
+export const bar0: Bar = { index: 0, sizeBytes: 0x8000, is64Bit: false, prefetchable: false };
+
+export const msixTableOffset = 0x2000;
+export const msixPbaOffset = 0x3000;
+const doorbells = 0x4000;
+const interruptRegisters = 0x5000;
+const doorbellStride = 64;
+const interruptStride = 16;
+const pageBytes = 0x1000;
+
+export const maxQueuePairs = 32;
+
+export const sqDoorbellOffset = (index: number): number => doorbells + index * doorbellStride;
+export const interruptOffset = (vector: number): number =>
+  interruptRegisters + vector * interruptStride;
+
+/** The submission queue whose doorbell is at `offset`, or -1. */
+export const doorbellAt = (offset: number): number => slot(offset - doorbells, doorbellStride);
+
+/** The vector whose interrupt register is at `offset`, or -1. */
+export const interruptAt = (offset: number): number =>
+  slot(offset - interruptRegisters, interruptStride);
+
+const slot = (at: number, stride: number): number =>
+  at >= 0 && at < pageBytes && at % stride === 0 ? at / stride : -1;

@@ -1,0 +1,368 @@
+/**
+ * An Elastic Network Adapter virtual function: one PCI function on one switch port.
+ *
+ * A pure state machine over guest memory, interrupts, a port and a clock. It follows the public
+ * headers of the ENA drivers (`ena_regs_defs.h`, `ena_admin_defs.h`, `ena_eth_io_defs.h`) and what
+ * the stock Linux driver does. This file holds registers, reset and the links between the parts.
+ */
+import {
+  DEV_CTL,
+  DEV_STS,
+  enaRegisters,
+  resetReasonOf,
+  resetReasons,
+} from '../../defs/ena-regs.ts';
+import { nsPerSecond, type Timer } from '../../lib/clock.ts';
+import type { Rule } from '../../lib/diagnostics.ts';
+import { RegisterBank } from '../../lib/registers.ts';
+import type { Frame } from '../../net/frame.ts';
+import type { Endpoint, Port } from '../../net/port.ts';
+import { R, type Reason } from '../../net/reasons.ts';
+import { msix, pciExpress, powerManagement } from '../../pci/capabilities.ts';
+import { ConfigSpace } from '../../pci/config-space.ts';
+import type { AccessSize, FunctionHost, PciFunction, ResetCause } from '../../pci/function.ts';
+import { MsixTable } from '../../pci/msix.ts';
+import { AdminQueue } from './admin-queue.ts';
+import {
+  bar0,
+  doorbellAt,
+  interruptAt,
+  maxQueuePairs,
+  msixPbaOffset,
+  msixTableOffset,
+} from './bar.ts';
+import { Commands } from './commands.ts';
+import { EventQueue } from './event-queue.ts';
+import { Features } from './features.ts';
+import { type EnaProfile, permissive } from './profile.ts';
+import { Queues } from './queues.ts';
+import { Rss } from './rss.ts';
+import { enaRules } from './rules.ts';
+import { EnaStats } from './stats.ts';
+import { l2Bytes, type QueueHost } from './tx-queue.ts';
+import { Vectors } from './vectors.ts';
+
+export const AMAZON = 0x1d0f;
+/** The function that EC2 guests see, without and with low-latency queues. */
+export const ENA_VF = 0xec20;
+const ethernetController = 0x02_0000;
+const managementVector = 0;
+const keepAliveNs = nsPerSecond;
+/** Time-outs in units of 100 ms, as CAPS gives them. */
+const resetTimeout = 30;
+const adminTimeout = 0;
+
+export type EnaOptions = {
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  /** What the link claims to be. */
+  readonly linkMbps: number;
+  readonly profile?: EnaProfile;
+  /** 1..32; by default what the profile says. */
+  readonly queuePairs?: number;
+};
+
+export class EnaFunction implements PciFunction, Endpoint {
+  readonly model = 'ena';
+  readonly config: ConfigSpace;
+  readonly bars = [bar0] as const;
+  readonly vectors: number;
+  readonly mac: Uint8Array;
+  readonly stats = new EnaStats();
+  readonly #host: FunctionHost;
+  readonly #port: Port;
+  readonly #profile: EnaProfile;
+  readonly #registers: RegisterBank<(typeof enaRegisters)['registers']>;
+  readonly #msix: MsixTable;
+  readonly #admin: AdminQueue;
+  readonly #events: EventQueue;
+  readonly #features: Features;
+  readonly #queues: Queues;
+  readonly #vectors: Vectors;
+  readonly #rss: Rss;
+  readonly #readAnswer = new Int32Array(2);
+  #linkUp = true;
+  /** The driver broke a rule that the card does not survive; only a reset helps. */
+  #failed = false;
+  /** The management vector was due while it was masked. */
+  #managementPending = false;
+  #keepAlive: Timer | null = null;
+
+  /** Throws a RangeError for options that no card can have. */
+  constructor(options: EnaOptions, host: FunctionHost, port: Port) {
+    const { mac, linkMbps, profile = permissive } = options;
+    const pairs = options.queuePairs ?? profile.queuePairs;
+    if (mac.length !== 6) throw new RangeError(`a MAC address has 6 bytes, not ${mac.length}`);
+    if (!Number.isInteger(pairs) || pairs < 1 || pairs > maxQueuePairs)
+      throw new RangeError(`${pairs} queue pairs: from 1 to ${maxQueuePairs} are possible`);
+    this.mac = mac;
+    this.vectors = pairs + 1;
+    this.#host = host;
+    this.#port = port;
+    this.#profile = profile;
+    const { memory, diagnostics, clock } = host;
+    this.#vectors = new Vectors(this.vectors, host.interrupts);
+    this.#rss = new Rss(profile.rssTableLog[1]);
+    this.#events = new EventQueue(memory, clock, diagnostics);
+    this.#queues = new Queues(this.#queueHost(), profile, pairs, this.#vectors);
+    this.#features = new Features({
+      profile,
+      queuePairs: pairs,
+      mac,
+      linkMbps,
+      memory,
+      diagnostics,
+      events: this.#events,
+      rss: this.#rss,
+      queues: this.#queues,
+    });
+    const trace = host.trace ?? null;
+    const commands = new Commands(this.#queues, this.#features, this.stats, diagnostics, trace);
+    this.#admin = new AdminQueue(memory, diagnostics, (cmd, answer) => commands.run(cmd, answer));
+    this.#registers = this.#makeRegisters();
+    const layout = {
+      vectors: this.vectors,
+      tableBar: bar0.index,
+      tableOffset: msixTableOffset,
+      pbaBar: bar0.index,
+      pbaOffset: msixPbaOffset,
+    };
+    this.#msix = new MsixTable(layout);
+    this.config = new ConfigSpace(
+      {
+        vendorId: AMAZON,
+        deviceId: ENA_VF,
+        revision: 0,
+        classCode: ethernetController,
+        subsystemVendorId: AMAZON,
+        subsystemId: ENA_VF,
+        bars: this.bars,
+        capabilities: [
+          powerManagement(0x40),
+          pciExpress({ linkSpeed: 3, lanes: 8, functionLevelReset: true }, 0x70),
+          msix(layout, 0xb0),
+        ],
+      },
+      { onFunctionReset: () => this.reset('function') },
+    );
+    this.#powerOn();
+    port.connect(this);
+  }
+
+  read(bar: number, offset: number, size: AccessSize): number {
+    if (bar !== bar0.index) return 0xffff_ffff;
+    if (this.#msix.covers(bar, offset)) return this.#msix.read(bar, offset, size);
+    if (size !== 4) {
+      this.#host.diagnostics.refuse(
+        enaRules['register-access-size'],
+        () => `read of ${size} bytes`,
+      );
+      return 0;
+    }
+    if (this.#registers.nameAt(offset) === undefined && doorbellAt(offset) < 0) {
+      this.#host.diagnostics.refuse(enaRules['bad-register'], () => `read of ${hex(offset)}`);
+      return 0;
+    }
+    return this.#registers.read32(offset);
+  }
+
+  write(bar: number, offset: number, size: AccessSize, value: number): void {
+    if (bar !== bar0.index) return;
+    const queue = doorbellAt(offset);
+    if (queue >= 0 && size === 4) {
+      if (!this.#failed) this.#queues.doorbell(queue, value);
+      return;
+    }
+    if (this.#msix.covers(bar, offset)) {
+      this.#msix.write(bar, offset, size, value);
+      return;
+    }
+    if (size !== 4) {
+      this.#host.diagnostics.refuse(
+        enaRules['register-access-size'],
+        () => `write of ${size} bytes`,
+      );
+      return;
+    }
+    const vector = interruptAt(offset);
+    if (vector >= 0 && vector < this.vectors) {
+      this.#vectors.writeRegister(vector, value);
+      return;
+    }
+    if (this.#registers.nameAt(offset) === undefined) {
+      this.#host.diagnostics.refuse(enaRules['bad-register'], () => `write to ${hex(offset)}`);
+      return;
+    }
+    this.#registers.write32(offset, value);
+  }
+
+  reset(cause: ResetCause): void {
+    this.#host.trace?.(() => `reset (${cause})`);
+    this.#clear();
+    this.#registers.reset();
+    this.#msix.reset();
+    this.config.reset();
+    this.#linkUp = true;
+    this.#powerOn();
+  }
+
+  /** The administrative state of the link, as the port's owner sets it. */
+  setLink(up: boolean): void {
+    if (this.#linkUp === up) return;
+    this.#linkUp = up;
+    if (this.#events.linkChange(up)) this.#raiseManagement();
+  }
+
+  receive(frame: Frame): Reason {
+    if (this.#failed || !this.#linkUp) return this.#drop(R.rxDisabled);
+    if (frame.length > this.#features.mtu + l2Bytes) return this.#drop(R.rxTooLong);
+    const hash = this.#rss.hash(frame.headers);
+    const queue = this.#queues.rxQueue(this.#rss.queueOf(hash));
+    if (queue === null) return this.#drop(R.rxDisabled);
+    const reason = queue.receive(frame, hash);
+    if (reason === R.delivered) {
+      this.stats.rxPackets++;
+      this.stats.rxBytes += frame.length;
+    } else if (reason === R.rxNoBuffer) this.stats.rxOverruns++;
+    else this.stats.rxDrops++;
+    return reason;
+  }
+
+  flush(): void {
+    this.#queues.flush();
+  }
+
+  #drop(reason: Reason): Reason {
+    this.stats.rxDrops++;
+    return reason;
+  }
+
+  #queueHost(): QueueHost {
+    const { memory, diagnostics } = this.#host;
+    const features = (): Features => this.#features;
+    return {
+      memory,
+      diagnostics,
+      port: this.#port,
+      stats: this.stats,
+      fail: (rule, detail) => this.#fail(rule, detail),
+      get mtu() {
+        return features().mtu;
+      },
+    };
+  }
+
+  #makeRegisters(): RegisterBank<(typeof enaRegisters)['registers']> {
+    const address = (
+      lo: 'AQ_BASE_LO' | 'ACQ_BASE_LO' | 'AENQ_BASE_LO' | 'MMIO_RESP_LO',
+    ): number => {
+      const high = lo.replace('_LO', '_HI') as 'AQ_BASE_HI';
+      return (registers.get(high) & 0xffff) * 2 ** 32 + registers.get(lo);
+    };
+    const registers = new RegisterBank(enaRegisters, {
+      AQ_CAPS: (caps) => this.#admin.setCommands(address('AQ_BASE_LO'), caps),
+      ACQ_CAPS: (caps) => this.#admin.setAnswers(address('ACQ_BASE_LO'), caps),
+      AENQ_CAPS: (caps) => this.#events.setUp(address('AENQ_BASE_LO'), caps),
+      AQ_DB: (tail) => {
+        if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#raiseManagement();
+      },
+      AENQ_HEAD_DB: (head) => this.#grantEvents(head),
+      INTR_MASK: (value) => {
+        if ((value & 1) === 0 && this.#managementPending) this.#raiseManagement();
+      },
+      DEV_CTL: (value, previous) => this.#control(value, previous),
+      MMIO_REG_READ: (value) => this.#readless(value, address('MMIO_RESP_LO')),
+    });
+    return registers;
+  }
+
+  /** Values that a driver finds before it has written anything. */
+  #powerOn(): void {
+    const { deviceVersion, controllerVersion, dmaAddressBits } = this.#profile;
+    const registers = this.#registers;
+    registers.set('VERSION', deviceVersion);
+    registers.set('CONTROLLER_VERSION', controllerVersion);
+    registers.set('CAPS', (adminTimeout << 16) | (dmaAddressBits << 8) | (resetTimeout << 1) | 1);
+    registers.set('DEV_STS', DEV_STS.ready);
+  }
+
+  #clear(): void {
+    this.#keepAlive?.cancel();
+    this.#keepAlive = null;
+    this.#failed = false;
+    this.#managementPending = false;
+    this.#admin.reset();
+    this.#events.reset();
+    this.#features.reset();
+    this.#queues.reset();
+    this.#vectors.reset();
+    this.#rss.reset();
+    this.#port.drain(); // what waited for buffers of before waits no longer
+  }
+
+  /** DEV_CTL: the driver sets the reset bit, waits to see it in DEV_STS, and clears it. */
+  #control(value: number, previous: number): void {
+    const asked = (value & DEV_CTL.reset) !== 0;
+    if (asked) {
+      const reason = resetReasonOf(value);
+      this.#host.trace?.(() => `reset by the driver: ${resetReasons[reason] ?? reason}`);
+      this.#clear();
+      this.#registers.reset();
+      this.#powerOn();
+      this.#registers.set('DEV_CTL', value);
+      this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetInProgress);
+    } else if ((previous & DEV_CTL.reset) !== 0)
+      this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetFinished);
+  }
+
+  /** Answers a readless register read: the word with the request id is written last. */
+  #readless(value: number, iova: number): void {
+    const offset = value >>> 16;
+    const range = this.#host.memory.range(iova, 8, 'write');
+    if (range === null) {
+      this.#host.diagnostics.refuse(enaRules['readless-address'], () => hex(iova));
+      return;
+    }
+    if (this.#registers.nameAt(offset) === undefined)
+      this.#host.diagnostics.refuse(enaRules['bad-register'], () => `readless ${hex(offset)}`);
+    this.#readAnswer[1] = offset % 4 === 0 ? this.#registers.read32(offset) : 0;
+    this.#readAnswer[0] = (value & 0xffff) | (offset << 16);
+    range.words[range.base + 1] = this.#readAnswer[1];
+    range.push(1, 1);
+    Atomics.store(range.words, range.base, this.#readAnswer[0]);
+    range.push(0, 1);
+  }
+
+  /** The driver grants room for events: the first time it also learns the state of the link. */
+  #grantEvents(head: number): void {
+    const first = this.#keepAlive === null && this.#events.isSetUp;
+    this.#events.setHead(head);
+    if (!first) return;
+    if (this.#events.linkChange(this.#linkUp)) this.#raiseManagement();
+    this.#beat();
+  }
+
+  #beat(): void {
+    this.#keepAlive = this.#host.clock.after(keepAliveNs, () => {
+      if (this.#events.keepAlive(this.stats)) this.#raiseManagement();
+      this.#beat();
+    });
+  }
+
+  #raiseManagement(): void {
+    const masked = (this.#registers.get('INTR_MASK') & 1) !== 0;
+    this.#managementPending = masked;
+    if (!masked) this.#host.interrupts.raise(managementVector);
+  }
+
+  /** The documented error state: everything stops, DEV_STS says so, the driver is told. */
+  #fail(rule: Rule, detail: () => string): void {
+    this.#host.diagnostics.refuse(rule, detail);
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.fatalError);
+    if (this.#events.fatalError()) this.#raiseManagement();
+  }
+}
+
+const hex = (value: number): string => `0x${value.toString(16)}`;

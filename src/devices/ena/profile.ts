@@ -1,0 +1,91 @@
+/**
+ * What a generation of the card offers: one record per profile. The device asks the profile and
+ * never the name of a generation.
+ */
+import { AENQ_GROUP, CAPABILITY, FEATURE, OFFLOAD_RX, OFFLOAD_TX } from '../../defs/ena-admin.ts';
+
+/** Where a line comes from: the vendor, somebody's measurement, or our assumption. */
+export type Provenance = 'published' | 'observed' | 'assumed';
+
+export type EnaProfile = {
+  readonly name: string;
+  readonly provenance: Provenance;
+  /** VERSION and CONTROLLER_VERSION registers. */
+  readonly deviceVersion: number;
+  readonly controllerVersion: number;
+  /** Bit per `FEATURE`. */
+  readonly features: number;
+  /** `CAPABILITY` bits. */
+  readonly capabilities: number;
+  readonly dmaAddressBits: number;
+  readonly maxMtu: number;
+  readonly maxSqDepth: number;
+  readonly maxCqDepth: number;
+  /** Queue pairs that a function has when its type does not say. */
+  readonly queuePairs: number;
+  readonly maxTxDescsPerPacket: number;
+  readonly maxRxDescsPerPacket: number;
+  readonly maxHeaderBytes: number;
+  readonly offloadTx: number;
+  readonly offloadRx: number;
+  /** log2 of the smallest and the largest indirection table. */
+  readonly rssTableLog: readonly [min: number, max: number];
+  readonly aenqGroups: number;
+  /** Microseconds per unit of interrupt delay. */
+  readonly moderationResolutionUs: number;
+};
+
+const featureBits = (...ids: readonly number[]): number =>
+  ids.reduce((bits, id) => (bits | (1 << id)) >>> 0, 0);
+
+/** Everything that this model implements, and the most generous limits: not any real card. */
+export const permissive: EnaProfile = {
+  name: 'permissive',
+  provenance: 'assumed',
+  deviceVersion: 0x000a,
+  controllerVersion: 0x0100_0001,
+  features: featureBits(
+    FEATURE.DEVICE_ATTRIBUTES,
+    FEATURE.MAX_QUEUES_NUM,
+    FEATURE.HW_HINTS,
+    FEATURE.MAX_QUEUES_EXT,
+    FEATURE.RSS_HASH_FUNCTION,
+    FEATURE.STATELESS_OFFLOAD_CONFIG,
+    FEATURE.RSS_INDIRECTION_TABLE_CONFIG,
+    FEATURE.MTU,
+    FEATURE.RSS_HASH_INPUT,
+    FEATURE.AENQ_CONFIG,
+    FEATURE.LINK_CONFIG,
+    FEATURE.HOST_ATTR_CONFIG,
+  ),
+  capabilities: CAPABILITY.EXTENDED_RESET_REASONS | CAPABILITY.CDESC_MBZ,
+  dmaAddressBits: 48,
+  maxMtu: 9216,
+  maxSqDepth: 8192,
+  maxCqDepth: 8192,
+  queuePairs: 8,
+  maxTxDescsPerPacket: 20,
+  maxRxDescsPerPacket: 16,
+  maxHeaderBytes: 96,
+  offloadTx:
+    OFFLOAD_TX.L3_CSUM_IPV4 |
+    OFFLOAD_TX.L4_IPV4_CSUM_PART |
+    OFFLOAD_TX.L4_IPV4_CSUM_FULL |
+    OFFLOAD_TX.L4_IPV6_CSUM_PART |
+    OFFLOAD_TX.L4_IPV6_CSUM_FULL |
+    OFFLOAD_TX.TSO_IPV4 |
+    OFFLOAD_TX.TSO_IPV6 |
+    OFFLOAD_TX.TSO_ECN,
+  offloadRx:
+    OFFLOAD_RX.L3_CSUM_IPV4 | OFFLOAD_RX.L4_IPV4_CSUM | OFFLOAD_RX.L4_IPV6_CSUM | OFFLOAD_RX.HASH,
+  rssTableLog: [7, 7],
+  aenqGroups:
+    (1 << AENQ_GROUP.LINK_CHANGE) |
+    (1 << AENQ_GROUP.FATAL_ERROR) |
+    (1 << AENQ_GROUP.WARNING) |
+    (1 << AENQ_GROUP.NOTIFICATION) |
+    (1 << AENQ_GROUP.KEEP_ALIVE),
+  moderationResolutionUs: 1,
+};
+
+export const enaProfiles: readonly EnaProfile[] = [permissive];

@@ -1,0 +1,228 @@
+/**
+ * The I/O queues of a function and the commands that create and destroy them.
+ *
+ * A submission queue gets the index of its completion queue when that is free, so that drivers may
+ * name either in the indirection table (Linux writes submission queue indices there).
+ */
+import {
+  COMPLETION_POLICY,
+  createCqCmd,
+  createCqResp,
+  createSqCmd,
+  createSqResp,
+  destroyCqCmd,
+  destroySqCmd,
+  PLACEMENT,
+  SQ_DIRECTION,
+  STATUS,
+} from '../../defs/ena-admin.ts';
+import type { Rule } from '../../lib/diagnostics.ts';
+import { isRingDepth } from '../../pci/guest-ring.ts';
+import { interruptOffset, sqDoorbellOffset } from './bar.ts';
+import { CompletionQueue } from './completion-queue.ts';
+import type { EnaProfile } from './profile.ts';
+import { enaRules } from './rules.ts';
+import { RxQueue } from './rx-queue.ts';
+import { type QueueHost, TxQueue } from './tx-queue.ts';
+import type { Vectors } from './vectors.ts';
+
+const pow32 = 2 ** 32;
+
+export class Queues {
+  readonly #host: QueueHost;
+  readonly #profile: EnaProfile;
+  readonly #vectors: Vectors;
+  readonly #cqs: (CompletionQueue | null)[];
+  readonly #sqs: (TxQueue | RxQueue | null)[];
+  /** The receive queues among them, by index and as a list. */
+  readonly #rx: (RxQueue | null)[];
+  #rxList: RxQueue[] = [];
+  readonly #pairs: number;
+  readonly #createCq = createCqCmd.create();
+  readonly #createCqAnswer = createCqResp.create();
+  readonly #createSq = createSqCmd.create();
+  readonly #createSqAnswer = createSqResp.create();
+  readonly #destroyCq = destroyCqCmd.create();
+  readonly #destroySq = destroySqCmd.create();
+
+  constructor(host: QueueHost, profile: EnaProfile, pairs: number, vectors: Vectors) {
+    this.#host = host;
+    this.#profile = profile;
+    this.#pairs = pairs;
+    this.#vectors = vectors;
+    this.#cqs = new Array<CompletionQueue | null>(2 * pairs).fill(null);
+    this.#sqs = new Array<TxQueue | RxQueue | null>(2 * pairs).fill(null);
+    this.#rx = new Array<RxQueue | null>(2 * pairs).fill(null);
+  }
+
+  reset(): void {
+    this.#cqs.fill(null);
+    this.#sqs.fill(null);
+    this.#listRx();
+  }
+
+  /** A write to the doorbell of submission queue `index`. */
+  doorbell(index: number, tail: number): void {
+    const queue = this.#sqs[index] ?? null;
+    if (queue === null) {
+      this.#host.diagnostics.refuse(
+        enaRules['doorbell-unknown'],
+        () => `submission queue ${index}`,
+      );
+      return;
+    }
+    queue.doorbell(tail & 0xffff);
+  }
+
+  /** The receive queue at `index`, or the first one when `index` is -1. */
+  rxQueue(index: number): RxQueue | null {
+    return (index < 0 ? this.#rxList[0] : this.#rx[index]) ?? null;
+  }
+
+  hasQueue(index: number): boolean {
+    return (this.#sqs[index] ?? null) !== null;
+  }
+
+  /** Publishes what was received since the last call. */
+  flush(): void {
+    const queues = this.#rxList;
+    for (let i = 0; i < queues.length; i++) (queues[i] as RxQueue).cq.flush();
+  }
+
+  #listRx(): void {
+    for (const [i, queue] of this.#sqs.entries())
+      this.#rx[i] = queue instanceof RxQueue ? queue : null;
+    this.#rxList = this.#rx.filter((queue) => queue !== null);
+  }
+
+  createCq(command: Int32Array, answer: Int32Array): number {
+    const cmd = this.#createCq;
+    cmd.load(command, 0);
+    const depth = cmd.cq_depth;
+    const words = cmd.cq_entry_size_words;
+    const vector = cmd.msix_vector;
+    const interrupts = cmd.interrupt_mode_enabled === 1;
+    if (!isRingDepth(depth, this.#profile.maxCqDepth))
+      return this.#refuse(enaRules['cq-shape'], () => `depth ${depth}`);
+    if (words !== 2 && words !== 4 && words !== 8)
+      return this.#refuse(enaRules['cq-entry-size'], () => `${words} words`);
+    if (interrupts && vector >= this.#vectors.count)
+      return this.#refuse(enaRules['cq-vector'], () => `vector ${vector}`);
+    const index = this.#cqs.indexOf(null);
+    if (index < 0) {
+      this.#refuse(enaRules['cq-limit'], () => `${this.#cqs.length} exist`);
+      return STATUS.RESOURCE_ALLOCATION_FAILURE;
+    }
+    const iova = cmd.cq_ba_hi * pow32 + cmd.cq_ba_lo;
+    const shape = { index, iova, depth, entryBytes: words * 4, vector, interrupts };
+    const queue = new CompletionQueue(shape, this.#host.memory, this.#vectors);
+    if (!queue.ring.attach())
+      return this.#refuse(
+        enaRules['cq-memory'],
+        () => `${depth} entries at 0x${iova.toString(16)}`,
+      );
+    this.#cqs[index] = queue;
+    if (interrupts) this.#vectors.open(vector);
+    const made = this.#createCqAnswer;
+    made.clear();
+    made.cq_idx = index;
+    made.cq_actual_depth = depth;
+    made.cq_interrupt_unmask_register_offset = interrupts ? interruptOffset(vector) : 0;
+    made.store(answer, 0);
+    return STATUS.SUCCESS;
+  }
+
+  createSq(command: Int32Array, answer: Int32Array): number {
+    const cmd = this.#createSq;
+    cmd.load(command, 0);
+    const depth = cmd.sq_depth;
+    const cq = this.#cqs[cmd.cq_idx] ?? null;
+    const isTx = cmd.sq_direction === SQ_DIRECTION.TX;
+    const refused = this.#checkSq(isTx, cq);
+    if (refused !== null) return this.#refuse(refused[0], () => refused[1]);
+    const index = this.#freeSq(cmd.cq_idx, isTx);
+    if (cq === null || index < 0) {
+      this.#refuse(enaRules['sq-limit'], () => `${this.#pairs} exist in this direction`);
+      return STATUS.RESOURCE_ALLOCATION_FAILURE;
+    }
+    const iova = cmd.sq_ba_hi * pow32 + cmd.sq_ba_lo;
+    const shape = { index, iova, depth };
+    const { maxTxDescsPerPacket, maxRxDescsPerPacket } = this.#profile;
+    const queue = isTx
+      ? new TxQueue(shape, cq, this.#host, maxTxDescsPerPacket)
+      : new RxQueue(shape, cq, this.#host, maxRxDescsPerPacket);
+    if (!queue.attach())
+      return this.#refuse(
+        enaRules['sq-memory'],
+        () => `${depth} entries at 0x${iova.toString(16)}`,
+      );
+    cq.users++;
+    this.#sqs[index] = queue;
+    this.#listRx();
+    const made = this.#createSqAnswer;
+    made.clear();
+    made.sq_idx = index;
+    made.sq_doorbell_offset = sqDoorbellOffset(index);
+    made.store(answer, 0);
+    return STATUS.SUCCESS;
+  }
+
+  /** Which rule the loaded CREATE_SQ breaks, and how; null: none. */
+  #checkSq(isTx: boolean, cq: CompletionQueue | null): [Rule, string] | null {
+    const cmd = this.#createSq;
+    if (!isTx && cmd.sq_direction !== SQ_DIRECTION.RX)
+      return [enaRules['sq-direction'], `direction ${cmd.sq_direction}`];
+    if (cmd.placement_policy !== PLACEMENT.HOST)
+      return [enaRules['sq-placement'], `placement ${cmd.placement_policy}`];
+    if (cmd.completion_policy > COMPLETION_POLICY.DESC_ON_DEMAND)
+      return [enaRules['sq-completion-policy'], `policy ${cmd.completion_policy}`];
+    if (cmd.is_physically_contiguous === 0) return [enaRules['sq-contiguous'], 'not contiguous'];
+    if (cq === null) return [enaRules['cq-unknown'], `completion queue ${cmd.cq_idx}`];
+    if (!isTx && cq.shape.entryBytes < 16)
+      return [enaRules['cq-entry-size'], `${cq.shape.entryBytes / 4} words for Rx`];
+    if (!isRingDepth(cmd.sq_depth, this.#profile.maxSqDepth))
+      return [enaRules['sq-shape'], `depth ${cmd.sq_depth}`];
+    return null;
+  }
+
+  destroySq(command: Int32Array): number {
+    const cmd = this.#destroySq;
+    cmd.load(command, 0);
+    const index = cmd.sq_idx;
+    const queue = this.#sqs[index] ?? null;
+    const direction = queue instanceof TxQueue ? SQ_DIRECTION.TX : SQ_DIRECTION.RX;
+    if (queue === null || direction !== cmd.sq_direction)
+      return this.#refuse(enaRules['sq-unknown'], () => `submission queue ${index}`);
+    queue.cq.users--;
+    this.#sqs[index] = null;
+    this.#listRx();
+    return STATUS.SUCCESS;
+  }
+
+  destroyCq(command: Int32Array): number {
+    const cmd = this.#destroyCq;
+    cmd.load(command, 0);
+    const index = cmd.cq_idx;
+    const queue = this.#cqs[index] ?? null;
+    if (queue === null)
+      return this.#refuse(enaRules['cq-unknown'], () => `completion queue ${index}`);
+    if (queue.users > 0)
+      return this.#refuse(
+        enaRules['cq-in-use'],
+        () => `${queue.users} queues complete to ${index}`,
+      );
+    this.#cqs[index] = null;
+    return STATUS.SUCCESS;
+  }
+
+  #freeSq(wanted: number, isTx: boolean): number {
+    const Direction = isTx ? TxQueue : RxQueue;
+    if (this.#sqs.filter((queue) => queue instanceof Direction).length === this.#pairs) return -1;
+    return this.#sqs[wanted] === null ? wanted : this.#sqs.indexOf(null);
+  }
+
+  #refuse(rule: Rule, detail: () => string): number {
+    this.#host.diagnostics.refuse(rule, detail);
+    return STATUS.ILLEGAL_PARAMETER;
+  }
+}

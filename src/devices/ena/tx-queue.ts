@@ -1,0 +1,222 @@
+/**
+ * One transmit submission queue: reads descriptors, gathers packets into a `Frame`, gives them to
+ * the port and completes them. The frame's payload stays in the guest's buffers.
+ */
+import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
+import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
+import { checksum, Frame, maxFrameBytes } from '../../net/frame.ts';
+import type { Port } from '../../net/port.ts';
+import type { GuestMemory } from '../../pci/guest-memory.ts';
+import { GuestRing } from '../../pci/guest-ring.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import { enaRules } from './rules.ts';
+import type { EnaStats } from './stats.ts';
+
+/** What a queue needs of the function it belongs to. */
+export type QueueHost = {
+  readonly memory: GuestMemory;
+  readonly diagnostics: Diagnostics;
+  readonly port: Port;
+  readonly stats: EnaStats;
+  /** The driver broke a rule that real hardware does not survive: everything stops. */
+  fail(rule: Rule, detail: () => string): void;
+  /** Without L2. */
+  readonly mtu: number;
+};
+
+export type SubmissionQueueShape = {
+  readonly index: number;
+  readonly iova: number;
+  readonly depth: number;
+};
+
+const descriptorBytes = 16;
+/** As much of each frame as is copied before it is judged: every header fits. */
+const headBytes = 192;
+/** Ethernet header and one VLAN tag. */
+export const l2Bytes = 18;
+
+export class TxQueue {
+  readonly shape: SubmissionQueueShape;
+  readonly cq: CompletionQueue;
+  readonly #host: QueueHost;
+  readonly #ring: GuestRing;
+  readonly #maxDescs: number;
+  readonly #desc = txDesc.create();
+  readonly #meta = txMetaDesc.create();
+  readonly #frame = new Frame();
+  /** Copies of buffers that only the client can reach; one per segment, made when needed. */
+  #bounce: Uint8Array = new Uint8Array(0);
+  #bounced = 0;
+  /** Segment size that the last meta descriptor stored. */
+  #mss = 0;
+  #head = 0;
+  #tail = 0;
+
+  constructor(
+    shape: SubmissionQueueShape,
+    cq: CompletionQueue,
+    host: QueueHost,
+    maxDescsPerPacket: number,
+  ) {
+    this.shape = shape;
+    this.cq = cq;
+    this.#host = host;
+    this.#maxDescs = maxDescsPerPacket;
+    this.#ring = new GuestRing(host.memory, shape.iova, shape.depth, descriptorBytes, 'read');
+  }
+
+  /** Whether the queue's rings lie in guest memory. */
+  attach(): boolean {
+    return this.#ring.attach();
+  }
+
+  /** The driver's tail, 16 bits, free-running: sends every packet that is complete. */
+  doorbell(tail: number): void {
+    const posted = (tail - this.#head) & 0xffff;
+    if (posted > this.shape.depth) {
+      this.#host.fail(enaRules['doorbell-range'], () => `Tx queue ${this.shape.index}: ${tail}`);
+      return;
+    }
+    this.#tail = this.#head + posted;
+    if (!this.#ring.attach() || !this.cq.ring.attach()) {
+      this.#host.fail(enaRules['sq-memory'], () => `Tx queue ${this.shape.index} was unmapped`);
+      return;
+    }
+    while (this.#head !== this.#tail && this.#sendOne());
+    this.cq.flush();
+    this.#host.port.flush();
+  }
+
+  /** False: the rest of the ring holds no complete packet, or the function has failed. */
+  #sendOne(): boolean {
+    const frame = this.#frame;
+    frame.clear();
+    this.#bounced = 0;
+    let requestId = 0;
+    let wantsCompletion = 0;
+    let partial = 0;
+    let tso = 0;
+    let first = 1;
+    let data = 0;
+    for (let at = this.#head, count = 1; at !== this.#tail; at++, count++) {
+      if (count > this.#maxDescs) return this.#fail(enaRules['tx-too-many-descs'], at);
+      const desc = this.#desc;
+      this.#ring.pull(at);
+      const wordAt = this.#ring.at(at);
+      desc.load(this.#ring.words, wordAt);
+      if (desc.phase !== this.#ring.phase(at)) return this.#fail(enaRules['tx-stale-phase'], at);
+      if (desc.first !== first) return this.#fail(enaRules['tx-first-last'], at);
+      first = 0;
+      if (desc.meta_desc === 1) {
+        if (data > 0) return this.#fail(enaRules['tx-first-last'], at);
+        this.#takeMeta(wordAt);
+        if (desc.last === 0) continue;
+        this.#head = at + 1; // meta alone: nothing to send
+        return true;
+      }
+      if ((desc.reserved22 | desc.reserved1) !== 0) return this.#fail(enaRules['tx-reserved'], at);
+      if (data === 0) {
+        requestId = (desc.req_id_hi << 10) | desc.req_id_lo;
+        tso = desc.tso_en;
+        partial = desc.l4_csum_partial;
+        if (desc.l3_csum_en === 1) frame.offload |= checksum.ipv4;
+        if (desc.l4_csum_en === 1)
+          frame.offload |= partial === 1 ? checksum.l4Partial : checksum.l4;
+      }
+      wantsCompletion |= desc.comp_req;
+      data++;
+      if (!this.#gather(at)) return false;
+      if (desc.last === 0) continue;
+      this.#head = at + 1;
+      if (tso === 1) {
+        if (this.#mss === 0) return this.#fail(enaRules['tx-no-meta'], at);
+        frame.mss = this.#mss;
+      }
+      this.#transmit(frame);
+      if (wantsCompletion === 1) this.#complete(requestId);
+      return true;
+    }
+    return false; // the rest of the packet has not been posted yet
+  }
+
+  #takeMeta(wordAt: number): void {
+    const meta = this.#meta;
+    meta.load(this.#ring.words, wordAt);
+    if (meta.ext_valid === 1) this.#mss = (meta.mss_hi << 10) | meta.mss_lo;
+  }
+
+  /** Adds the buffer of the current descriptor to the frame. */
+  #gather(at: number): boolean {
+    const desc = this.#desc;
+    const frame = this.#frame;
+    const length = desc.length;
+    if (length === 0) return true;
+    if (frame.length + length > maxFrameBytes) return this.#fail(enaRules['tx-too-long'], at);
+    const iova = desc.addr_hi * 2 ** 32 + desc.buff_addr_lo;
+    const { memory } = this.#host;
+    const window = memory.locate(iova, length);
+    if (window < 0) return this.#fail(enaRules['tx-bad-address'], at);
+    let bytes = memory.readableBytes(window);
+    let start = iova - memory.base(window);
+    if (bytes === null) {
+      start = this.#bounced;
+      bytes = this.#fetch(iova, length);
+      if (bytes === null) return this.#fail(enaRules['tx-bad-address'], at);
+    }
+    const room = headBytes - frame.headLength;
+    const inHead = frame.segmentCount > 0 ? 0 : length < room ? length : room;
+    if (inHead > 0) {
+      copyShort(bytes, start, frame.head, frame.headLength, inHead);
+      frame.headLength += inHead;
+      frame.length += inHead;
+      if (inHead === length) return true;
+    }
+    if (frame.add(bytes, start + inHead, length - inHead)) return true;
+    return this.#fail(enaRules['tx-too-many-descs'], at);
+  }
+
+  #fetch(iova: number, length: number): Uint8Array | null {
+    if (this.#bounce.length === 0) this.#bounce = new Uint8Array(2 * maxFrameBytes);
+    if (!this.#host.memory.read(iova, length, this.#bounce, this.#bounced)) return null;
+    this.#bounced += length;
+    return this.#bounce;
+  }
+
+  #transmit(frame: Frame): void {
+    const { stats, mtu, diagnostics, port } = this.#host;
+    if (frame.mss === 0 && frame.length > mtu + l2Bytes) {
+      stats.txDrops++;
+      diagnostics.refuse(enaRules['tx-too-long'], () => `${frame.length} bytes, MTU ${mtu}`);
+      return;
+    }
+    stats.txPackets++;
+    stats.txBytes += frame.length;
+    port.transmit(frame);
+  }
+
+  #complete(requestId: number): void {
+    const entry = this.cq.tx;
+    entry.clear();
+    entry.req_id = requestId;
+    entry.sub_qid = this.shape.index;
+    entry.sq_head_idx = this.#head;
+    this.cq.pushTx();
+  }
+
+  #fail(rule: Rule, at: number): false {
+    this.#host.fail(rule, () => `Tx queue ${this.shape.index}, descriptor ${at & 0xffff}`);
+    return false;
+  }
+}
+
+/** Short copies beat `set(subarray())` below about 256 bytes. */
+function copyShort(
+  from: Uint8Array,
+  start: number,
+  to: Uint8Array,
+  at: number,
+  length: number,
+): void {
+  for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number;
+}
