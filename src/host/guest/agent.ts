@@ -99,7 +99,8 @@ export function connectAgent(name: string, stream: Duplex): Agent {
     if (verb === 'ready') {
       if (current?.boot !== boot) failJobs('the guest rebooted');
       current = { boot, kernel: rest };
-      return wake();
+      wake();
+      return;
     }
     const job = jobs.get(id);
     if (job === undefined || boot !== current?.boot) return;
@@ -175,7 +176,10 @@ export function connectAgent(name: string, stream: Duplex): Agent {
         late = setTimeout(() => fail(reason), KILL_GRACE_MS);
       }, timeoutMs);
       const finish = (code: number, lost: boolean): void => {
-        if (lost) return fail('part of its output was lost (more than 8 MiB, or a broken line)');
+        if (lost) {
+          fail('part of its output was lost (more than 8 MiB, or a broken line)');
+          return;
+        }
         const stdoutBytes = Buffer.concat(out);
         const stderr = Buffer.concat(err).toString();
         settle(() => resolve({ code, stdout: stdoutBytes.toString(), stderr, stdoutBytes }));

@@ -41,7 +41,9 @@ export interface ExtraFile {
 /** Programs of the guest set, beside busybox. Where both have one of a name, these win. */
 const PROGRAMS = [
   ...['usr/bin/iperf3', 'usr/bin/ping', 'usr/bin/ip', 'usr/bin/ss', 'usr/bin/tcpdump'],
-  ...['usr/sbin/ethtool', 'usr/sbin/tc'],
+  ...['usr/sbin/ethtool', 'usr/sbin/tc', 'usr/bin/dash'],
+  ...['usr/bin/timeout', 'usr/bin/env', 'usr/bin/setsid', 'usr/bin/taskset'],
+  'usr/lib/x86_64-linux-gnu/libgcc_s.so.1', // loaded by libc when a thread is cancelled
 ];
 
 /** Raised when what this file makes of the same inputs changes. */
@@ -113,6 +115,7 @@ async function buildInitramfs(
     ...['proc', 'sys', 'run', 'tmp', 'etc', 'var'].map(directory),
     { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
     ...['bin', 'sbin', 'lib', 'lib64'].map((path) => link(path, `usr/${path}`)),
+    link('usr/bin/sh', 'dash'),
     text('init', INIT_SCRIPT, true),
     text('usr/lib/virtfn/agent', AGENT_SCRIPT, true),
     text('usr/lib/virtfn/dhcp', DHCP_SCRIPT, true),

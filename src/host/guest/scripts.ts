@@ -70,7 +70,7 @@ done
 
 /** Network helpers; docs in guest-vm.ts, where the host calls them. */
 export const NET_SCRIPT = String.raw`#!/bin/sh
-# virtfn-net wait DRIVER SECONDS | dhcp IFACE SECONDS | static IFACE ADDRESS/LENGTH [MTU] | list
+# virtfn-net wait DRIVER SECONDS | dhcp IFACE SECONDS | static IFACE ADDRESS/LENGTH MTU | list
 driver_of() { basename "$(readlink "/sys/class/net/$1/device/driver" 2> /dev/null)"; }
 pci_of() { # a virtio NIC hangs one level below its PCI function
   path=$(readlink -f "/sys/class/net/$1/device")
@@ -81,6 +81,14 @@ nics() {
   for dir in /sys/class/net/*; do
     [ -e "$dir/device" ] && basename "$dir"
   done
+}
+wait_carrier() { # an emulated NIC takes two seconds from up to link
+  for try in $(seq 100); do
+    read -r carrier 2> /dev/null < "/sys/class/net/$1/carrier" && [ "$carrier" = 1 ] && return
+    sleep 0.1
+  done
+  echo "$1 has no link" >&2
+  exit 1
 }
 case $1 in
   wait)
@@ -98,6 +106,7 @@ case $1 in
     echo $found ;;
   dhcp)
     ip link set dev "$2" up || exit 1
+    wait_carrier "$2"
     pidfile=/run/virtfn/udhcpc.$2
     [ -f "$pidfile" ] && kill "$(cat "$pidfile")" 2> /dev/null
     udhcpc -i "$2" -n -T 1 -t "$3" -p "$pidfile" -s /usr/lib/virtfn/dhcp \
@@ -136,13 +145,13 @@ esac
 `;
 
 /** The kernel's events, from the start and on hot-plug: what has an alias gets its stock driver. */
-export const UEVENT_SCRIPT = String.raw`#!/bin/sh
+export const UEVENT_SCRIPT = `#!/bin/sh
 [ "$ACTION" = add ] && [ -n "$MODALIAS" ] && modprobe -q "$MODALIAS"
 exit 0
 `;
 
 /** The first process of our own guest. */
-export const INIT_SCRIPT = String.raw`#!/usr/bin/busybox sh
+export const INIT_SCRIPT = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin HOME=/ TERM=linux
 mount -t devtmpfs -o mode=0755 dev /dev
 mount -t proc proc /proc

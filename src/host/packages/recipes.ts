@@ -39,6 +39,8 @@ const QEMU = { packages: ['qemu-system-x86'], proof: /^usr\/bin\/qemu-system-x86
 const GUEST = {
   packages: [
     ...['busybox-static', 'iperf3', 'ethtool', 'iputils-ping', 'iproute2', 'tcpdump'],
+    // busybox's own shell, setsid and timeout run its applets even where the real ping is on PATH
+    ...['dash', 'coreutils', 'util-linux'],
     // kernels and modules are compressed by these, and the machine may have none of its own
     ...['xz-utils', 'zstd'],
   ],

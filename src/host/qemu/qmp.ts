@@ -78,7 +78,10 @@ export async function connectQmp(stream: Duplex, timeoutMs = 30_000): Promise<Qm
   const onMessage = (line: string): void => {
     const message = parseObject(line);
     if (message === undefined) return;
-    if (message['QMP'] !== undefined) return waiters.get(0)?.resolve(undefined);
+    if (message['QMP'] !== undefined) {
+      waiters.get(0)?.resolve(undefined);
+      return;
+    }
     if (typeof message['event'] === 'string') {
       const data = (message['data'] ?? {}) as Record<string, unknown>;
       for (const listener of [...listeners]) listener({ event: message['event'], data });
