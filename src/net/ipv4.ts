@@ -6,6 +6,7 @@ export const ipv4 = {
   totalLength: 2,
   identification: 4,
   fragment: 6,
+  timeToLive: 8,
   protocol: 9,
   checksum: 10,
   source: 12,
@@ -31,7 +32,7 @@ export function writeIpv4(
   write16(bytes, at + ipv4.totalLength, totalLength);
   write16(bytes, at + ipv4.identification, 0);
   write16(bytes, at + ipv4.fragment, ipv4Fragment.dontFragment);
-  bytes[at + 8] = 64;
+  bytes[at + ipv4.timeToLive] = 64;
   bytes[at + ipv4.protocol] = protocol;
   write16(bytes, at + ipv4.checksum, 0);
   write32(bytes, at + ipv4.source, source);
