@@ -1,0 +1,110 @@
+/**
+ * Shared memory: memfds of our own, and mappings of descriptors that a peer has passed.
+ *
+ * Two things would kill the process, not throw: touching a mapping beyond the end of its file, and
+ * touching a view after its memory was unmapped. So a mapping larger than its file is refused, and
+ * `release()` unmaps nothing: the memory goes when the last view of it has been collected. That
+ * takes a turn of the thread's event loop; a loop that never returns to it never unmaps.
+ */
+import { EINVAL, ENOMEM, SysError } from './errno.ts';
+import { closeFd, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, fileSizeBytes } from './fd.ts';
+import {
+  checked,
+  F_ADD_SEALS,
+  fcntl,
+  ftruncate,
+  madvise,
+  memfd_create,
+  mmap,
+  munmap,
+  viewAt,
+} from './libc.ts';
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MADV_DONTDUMP = 16;
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+
+/** An address range to unmap once `views` of it have been collected. */
+type Range = { readonly address: number; readonly sizeBytes: number; views: number };
+
+let mappedBytes = 0;
+const collected = new FinalizationRegistry<Range>((range) => {
+  range.views--;
+  if (range.views > 0) return;
+  munmap(range.address, range.sizeBytes);
+  mappedBytes -= range.sizeBytes;
+});
+
+/** Bytes that this thread has mapped and not yet unmapped. */
+export const mappedNow = (): number => mappedBytes;
+
+export type MapSpec = {
+  readonly fd: number;
+  /** Where in the file; a multiple of the file's page size. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly writable: boolean;
+  /** Cuts the mapping into views of at most this many bytes... */
+  readonly pieceBytes?: number;
+  /** ...each of which repeats the last so many bytes of the one before. */
+  readonly overlapBytes?: number;
+};
+
+/** A view of part of a mapping; `start` counts from the mapping's first byte. */
+export type Piece = { readonly start: number; readonly bytes: Uint8Array };
+
+/**
+ * Maps part of a file that others have open too. Throws a SysError: EINVAL when the file is
+ * shorter than that, else what mmap says. The descriptor may be closed afterwards.
+ *
+ * A mapping that is not writable must not be stored into: that kills the process. Whoever keeps
+ * the pieces keeps that fact beside them.
+ */
+export function mapFile(spec: MapSpec): Piece[] {
+  const { fd, offset, sizeBytes, writable } = spec;
+  if (sizeBytes <= 0 || offset < 0) throw new SysError('mmap', EINVAL, 'empty');
+  if (offset + sizeBytes > fileSizeBytes(fd))
+    throw new SysError('mmap', EINVAL, `${sizeBytes} bytes at ${offset} end after the file`);
+  const protection = PROT_READ | (writable ? PROT_WRITE : 0);
+  const address = checked('mmap', mmap(0, sizeBytes, protection, MAP_SHARED, fd, offset));
+  madvise(address, sizeBytes, MADV_DONTDUMP);
+  const range: Range = { address, sizeBytes, views: 0 };
+  mappedBytes += sizeBytes;
+  return cut(range, spec.pieceBytes ?? sizeBytes, spec.overlapBytes ?? 0);
+}
+
+function cut(range: Range, pieceBytes: number, overlapBytes: number): Piece[] {
+  const pieces: Piece[] = [];
+  for (let start = 0; ; start += pieceBytes - overlapBytes) {
+    const length = Math.min(pieceBytes, range.sizeBytes - start);
+    const buffer = viewAt(range.address + start, length);
+    range.views++;
+    collected.register(buffer, range);
+    pieces.push({ start, bytes: new Uint8Array(buffer) });
+    if (start + length === range.sizeBytes) return pieces;
+  }
+}
+
+/** Memory that can be passed to another process by its descriptor. */
+export type SharedMemory = { readonly fd: number; readonly bytes: Uint8Array };
+
+/**
+ * A zeroed memfd, mapped. It is sealed: nobody who gets the descriptor can shrink it under us.
+ * `sizeBytes` is a multiple of 4096. The caller closes the descriptor.
+ */
+export function createSharedMemory(name: string, sizeBytes: number): SharedMemory {
+  const fd = checked('memfd_create', memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  try {
+    checked('ftruncate', ftruncate(fd, sizeBytes));
+    checked('fcntl', fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+    const [piece] = mapFile({ fd, offset: 0, sizeBytes, writable: true });
+    if (piece === undefined) throw new SysError('mmap', ENOMEM);
+    return { fd, bytes: piece.bytes };
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
