@@ -1,0 +1,105 @@
+/**
+ * Two or more ENA functions on one switch, each driven by a reference driver, all in this process
+ * under a virtual clock. Memory of each guest begins at a DMA address of its own above 4 GiB, so
+ * that an address that lost its upper half goes nowhere.
+ */
+import { EnaFunction, type EnaOptions } from '../../src/devices/ena/ena-function.ts';
+import { DmaArena } from '../../src/drivers/dma-arena.ts';
+import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.ts';
+import { VirtualClock } from '../../src/lib/clock.ts';
+import { Diagnostics } from '../../src/lib/diagnostics.ts';
+import { reasonNames } from '../../src/net/reasons.ts';
+import type { PortOptions, SwitchPort } from '../../src/switch/port.ts';
+import { Switch } from '../../src/switch/switch.ts';
+
+export type GuestOptions = {
+  readonly memoryBytes?: number;
+  readonly device?: Partial<EnaOptions>;
+  readonly port?: Partial<PortOptions>;
+  readonly driver?: Partial<EnaDriverOptions>;
+};
+
+export class SimGuest {
+  readonly mac: number;
+  readonly arena: DmaArena;
+  readonly port: SwitchPort;
+  readonly device: EnaFunction;
+  readonly driver: EnaDriver;
+  /** How often each vector was raised. */
+  readonly interrupts: number[] = [];
+  /** Rules that the driver broke, with details. */
+  readonly refusals: string[] = [];
+
+  constructor(lab: SimLab, index: number, options: GuestOptions) {
+    this.mac = 0x0200_0000_0000 + index + 1;
+    const mac = Uint8Array.of(2, 0, 0, 0, 0, index + 1);
+    this.arena = new DmaArena(options.memoryBytes ?? 8 << 20, (index + 1) * 2 ** 33);
+    const name = String.fromCharCode(97 + index);
+    this.port = lab.switch.addPort({ name, mac: this.mac, ...options.port });
+    const host = {
+      memory: this.arena.memory,
+      interrupts: {
+        raise: (vector: number) => {
+          this.interrupts[vector] = (this.interrupts[vector] ?? 0) + 1;
+        },
+      },
+      clock: lab.clock,
+      diagnostics: new Diagnostics(({ rule, detail }) => {
+        this.refusals.push(`${rule.id}: ${detail}`);
+      }),
+    };
+    this.device = new EnaFunction({ mac, linkMbps: 10_000, ...options.device }, host, this.port);
+    this.driver = new EnaDriver(this.device, this.arena, options.driver);
+  }
+
+  /** Sends and tells the device; false when the queue has no room. */
+  send(frame: Uint8Array, queue = 0): boolean {
+    const tx = this.driver.tx[queue];
+    const sent = tx?.send(frame, 0, frame.length) ?? false;
+    tx?.kick();
+    return sent;
+  }
+
+  /** Takes what all receive queues hold, as copies, in queue order; posts buffers again. */
+  receive(): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    this.driver.poll();
+    for (const queue of this.driver.rx) {
+      while (queue.next()) {
+        const frame = new Uint8Array(queue.length);
+        queue.copy(frame, 0);
+        frames.push(frame);
+      }
+      queue.replenish();
+    }
+    return frames;
+  }
+
+  /** What the switch counted for this port, by name; only what is not zero. */
+  counters(): Record<string, number> {
+    return this.port.counters.snapshot() as Record<string, number>;
+  }
+}
+
+export class SimLab {
+  readonly clock = new VirtualClock();
+  readonly switch = new Switch({ clock: this.clock });
+  readonly guests: SimGuest[] = [];
+
+  add(options: GuestOptions = {}): SimGuest {
+    const guest = new SimGuest(this, this.guests.length, options);
+    this.guests.push(guest);
+    return guest;
+  }
+}
+
+/** Two guests that are up. */
+export function pair(options: GuestOptions = {}): [SimLab, SimGuest, SimGuest] {
+  const lab = new SimLab();
+  const a = lab.add(options);
+  const b = lab.add(options);
+  for (const guest of [a, b]) guest.driver.start();
+  return [lab, a, b];
+}
+
+export const reasonName = (code: number): string => reasonNames[code] ?? String(code);
