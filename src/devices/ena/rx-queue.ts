@@ -5,7 +5,7 @@
 import { L3_PROTO, L4_PROTO, rxDesc } from '../../defs/ena-io.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
-import { sumVerdict } from '../../net/offload.ts';
+import { sumVerdict, verifySums } from '../../net/offload.ts';
 import { fragment } from '../../net/parse.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
@@ -150,6 +150,7 @@ export class RxQueue {
   /** What the parser and the checksum check found; valid in the last entry. */
   #verdicts(frame: Frame): void {
     const entry = this.cq.rx;
+    verifySums(frame);
     const { ipVersion, l4Protocol, fragment: part } = frame.headers;
     if (ipVersion === 4) {
       entry.l3_proto_idx = L3_PROTO.ipv4;
