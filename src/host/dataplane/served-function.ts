@@ -1,0 +1,88 @@
+/** One function as a worker serves it: socket, endpoint, model and switch port, put together. */
+import { EnaFunction } from '../../devices/ena/ena-function.ts';
+import { enaProfiles } from '../../devices/ena/profile.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { Diagnostics } from '../../lib/diagnostics.ts';
+import { parseMac, writeMac } from '../../net/ethernet.ts';
+import type { FunctionHost } from '../../pci/function.ts';
+import type { SwitchPort } from '../../switch/port.ts';
+import type { Switch } from '../../switch/switch.ts';
+import type { Poller } from '../../sys/poller.ts';
+import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
+import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
+import type { DataplaneEvent, FunctionConfig } from './config.ts';
+
+export type Tell = (event: DataplaneEvent) => void;
+
+export class ServedFunction {
+  readonly name: string;
+  readonly port: SwitchPort;
+  readonly #model: EnaFunction;
+  readonly #server: VfioUserServer;
+
+  /** Throws when the socket cannot be listened on, or for a profile that does not exist. */
+  constructor(
+    config: FunctionConfig,
+    shared: { network: Switch; clock: Clock; poller: Poller; trace: boolean },
+    tell: Tell,
+  ) {
+    const { name } = config;
+    this.name = name;
+    const diagnostics = new Diagnostics(({ rule, detail, count }) => {
+      const { id, text, source } = rule;
+      tell({ kind: 'refusal', function: name, rule: id, text, source, detail, count });
+    });
+    const mac = parseMac(config.mac);
+    this.port = shared.network.addPort({ name, mac });
+    const endpoint = new VfioUserEndpoint({ diagnostics });
+    const host: FunctionHost = {
+      memory: endpoint.memory,
+      interrupts: endpoint.interrupts,
+      clock: shared.clock,
+      diagnostics,
+      ...(shared.trace && {
+        trace: (line: () => string) => tell({ kind: 'trace', function: name, line: line() }),
+      }),
+    };
+    this.#model = createModel(config, mac, host, this.port);
+    endpoint.attach(this.#model);
+    this.#server = createServer({
+      path: config.socket,
+      endpoint,
+      poller: shared.poller,
+      onClient: (here) => tell({ kind: here ? 'attached' : 'detached', function: name }),
+    });
+  }
+
+  setLink(up: boolean): void {
+    this.#model.setLink(up);
+    this.port.setLink(up);
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+function createModel(
+  config: FunctionConfig,
+  mac: number,
+  host: FunctionHost,
+  port: SwitchPort,
+): EnaFunction {
+  const profile = config.profile ?? 'permissive';
+  const found = enaProfiles.find(({ name }) => name === profile);
+  if (found === undefined) {
+    const names = enaProfiles.map(({ name }) => name).join(', ');
+    throw new Error(`${config.name}: no ENA profile is named '${profile}'; there are: ${names}`);
+  }
+  const bytes = new Uint8Array(6);
+  writeMac(bytes, 0, mac);
+  const { linkMbps, queuePairs } = config;
+  const options = { mac: bytes, linkMbps, profile: found };
+  return new EnaFunction(
+    queuePairs === undefined ? options : { ...options, queuePairs },
+    host,
+    port,
+  );
+}

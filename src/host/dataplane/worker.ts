@@ -1,0 +1,91 @@
+/**
+ * The data-plane thread: functions, their sockets and the switch in one loop.
+ *
+ * The loop blocks in the poller until a client, a timer or the control plane wants something. It
+ * goes back to the thread's event loop only now and then, which is when collected memory mappings
+ * are unmapped.
+ */
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
+import { MonotonicClock, nsPerMs } from '../../lib/clock.ts';
+import { Switch } from '../../switch/switch.ts';
+import { drainEventFd } from '../../sys/eventfd.ts';
+import { Poller } from '../../sys/poller.ts';
+import { attachNetwork } from '../../vpc/network.ts';
+import type { DataplaneCommand, DataplaneEvent, PortCounts } from './config.ts';
+import type { WorkerData } from './dataplane.ts';
+import { ServedFunction } from './served-function.ts';
+
+const breathEveryMs = 200;
+
+class DataplaneWorker {
+  readonly #clock = new MonotonicClock();
+  readonly #poller = new Poller();
+  readonly #control: MessagePort;
+  readonly #functions: ServedFunction[] = [];
+  #closing = false;
+
+  constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
+    this.#control = control;
+    const network = new Switch({ clock: this.#clock });
+    attachNetwork(network, config.plan, config.arp);
+    const shared = { network, clock: this.#clock, poller: this.#poller, trace: config.trace };
+    try {
+      for (const fn of config.functions)
+        this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+    this.#poller.add(wakeFd, () => {
+      drainEventFd(wakeFd);
+      this.#obey();
+    });
+    const counters: Record<string, PortCounts> = {};
+    for (const { name, port } of this.#functions) {
+      const { names, values } = port.counters;
+      counters[name] = { names, buffer: values.buffer as SharedArrayBuffer };
+    }
+    this.#tell({ kind: 'ready', counters });
+  }
+
+  async run(): Promise<void> {
+    let breath = 0;
+    while (!this.#closing) {
+      const dueMs = this.#clock.runDue() / nsPerMs;
+      this.#poller.wait(Math.ceil(Math.min(dueMs, breathEveryMs)));
+      const now = this.#clock.now();
+      if (now - breath < breathEveryMs * nsPerMs) continue;
+      breath = now;
+      await new Promise(setImmediate);
+    }
+    this.#close();
+    this.#tell({ kind: 'closed' });
+    this.#control.close();
+  }
+
+  #obey(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#control);
+      if (received === undefined) return;
+      const command: DataplaneCommand = received.message;
+      if (command.kind === 'close') this.#closing = true;
+      else this.#functions.find(({ name }) => name === command.function)?.setLink(command.up);
+    }
+  }
+
+  #close(): void {
+    for (const fn of this.#functions.splice(0)) fn.close();
+  }
+
+  #tell(event: DataplaneEvent): void {
+    this.#control.postMessage(event);
+  }
+}
+
+if (parentPort === null) throw new Error('this is a worker, not a program');
+await new DataplaneWorker(parentPort, workerData).run();
