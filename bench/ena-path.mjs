@@ -1,0 +1,97 @@
+// The whole data path in one thread: reference driver -> ENA function -> switch -> ENA function ->
+// reference driver. Prints nanoseconds per frame, one number per frame size; every 1009th frame is
+// compared byte by byte. Run after `npm run build`: `node bench/ena-path.mjs [SECONDS]`.
+import { EnaFunction } from '../dist/src/devices/ena/ena-function.js';
+import { DmaArena } from '../dist/src/drivers/dma-arena.js';
+import { EnaDriver } from '../dist/src/drivers/ena/driver.js';
+import { VirtualClock } from '../dist/src/lib/clock.js';
+import { Diagnostics } from '../dist/src/lib/diagnostics.js';
+import { Switch } from '../dist/src/switch/switch.js';
+
+const seconds = Number(process.argv[2] ?? 2);
+const burst = 32;
+const templates = 256;
+const checkEvery = 1009;
+
+const clock = new VirtualClock();
+const fabric = new Switch({ clock });
+
+function guest(index) {
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, index);
+  const arena = new DmaArena(16 << 20, index * 2 ** 33);
+  const port = fabric.addPort({ name: `${index}`, mac: 0x0200_0000_0000 + index });
+  const diagnostics = new Diagnostics(({ rule, detail }) => {
+    throw new Error(`${rule.id}: ${detail}`);
+  });
+  const host = { memory: arena.memory, interrupts: { raise() {} }, clock, diagnostics };
+  const device = new EnaFunction({ mac, linkMbps: 100_000 }, host, port);
+  const driver = new EnaDriver(device, arena);
+  driver.start();
+  return { mac, arena, driver };
+}
+
+/** UDP over IPv4 without a checksum, so that the switch and the hash have something to parse. */
+function buildTemplates(from, to, size) {
+  const stride = 2048;
+  const address = from.arena.alloc(templates * stride);
+  for (let i = 0; i < templates; i++) {
+    const start = from.arena.offset(address) + i * stride;
+    const frame = from.arena.bytes.subarray(start, start + size);
+    for (let j = 0; j < size; j++) frame[j] = i * 37 + j * 11;
+    const ip = size - 14;
+    const udp = ip - 20;
+    frame.set([...to.mac, ...from.mac, 8, 0]);
+    frame.set(
+      [0x45, 0, ip >> 8, ip & 255, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+      14,
+    );
+    let sum = 0;
+    for (let j = 14; j < 34; j += 2) sum += (frame[j] << 8) | frame[j + 1];
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+    frame.set([(~sum >> 8) & 255, ~sum & 255], 24);
+    frame.set([0x10, i, 0x20, 0, udp >> 8, udp & 255, 0, 0], 34);
+  }
+  return { address, stride };
+}
+
+function check(to, rx, from, template, size) {
+  const want = from.arena.bytes;
+  const got = to.arena.bytes;
+  const at = from.arena.offset(template);
+  if (rx.length !== size || rx.pieces !== 1) throw new Error(`${rx.length} bytes arrived`);
+  for (let i = 0; i < size; i++)
+    if (got[rx.starts[0] + i] !== want[at + i]) throw new Error(`byte ${i} differs`);
+}
+
+/** Sends bursts for as long as told; returns how many frames arrived. */
+function run(from, to, { address, stride }, size, durationMs) {
+  const tx = from.driver.tx[0];
+  const rx = to.driver.rx[0];
+  const end = performance.now() + durationMs;
+  let sent = 0;
+  let arrived = 0;
+  for (let round = 0; (round & 63) !== 0 || performance.now() < end; round++) {
+    for (let i = 0; i < burst; i++)
+      if (tx.sendFrom(address + (sent & (templates - 1)) * stride, size)) sent++;
+    tx.kick();
+    tx.reap();
+    while (rx.next()) {
+      if (arrived % checkEvery === 0)
+        check(to, rx, from, address + (arrived & (templates - 1)) * stride, size);
+      arrived++;
+    }
+    rx.replenish();
+  }
+  if (arrived !== sent) throw new Error(`${sent} frames sent, ${arrived} arrived`);
+  return arrived;
+}
+
+const [a, b] = [guest(1), guest(2)];
+for (const size of [64, 1500]) {
+  const frames = buildTemplates(a, b, size);
+  run(a, b, frames, size, 300);
+  const start = performance.now();
+  const count = run(a, b, frames, size, seconds * 1000);
+  const ns = ((performance.now() - start) * 1e6) / count;
+  console.log(`ena-path ${size} B: ${ns.toFixed(1)} ns/frame`);
+}
