@@ -244,6 +244,12 @@ export const setIndTable = layout('set_feature_rss_ind_table', 64, {
   inline_cq_idx: u16(32, 'Its new completion queue'),
 });
 
+export const LLQ_HEADER = { INLINE: 1, RING: 2 } as const;
+/** ena_admin_llq_ring_entry_size */
+export const LLQ_ENTRY_SIZE = { B128: 1, B192: 2, B256: 4 } as const;
+/** ena_admin_llq_stride_ctrl */
+export const LLQ_STRIDE = { SINGLE: 1, MULTIPLE: 2 } as const;
+
 /** Fields of `ena_admin_feature_llq_desc` from byte `at` on: the same in commands and answers. */
 const llqFields = (at: number) =>
   ({

@@ -19,18 +19,30 @@ export type FunctionHost = {
   readonly interrupts: Interrupts;
   readonly clock: Clock;
   readonly diagnostics: Diagnostics;
+  /** Makes zeroed memory for a BAR. `sizeBytes` is a multiple of 4096. */
+  readonly deviceMemory: (sizeBytes: number) => DeviceMemory;
   /** Set while somebody watches. */
   readonly trace?: Trace;
 };
+
+/** Memory of the device itself: bytes, and the descriptor by which a client can map them. */
+export type DeviceMemory = {
+  /** -1 when only this process can reach it. */
+  readonly fd: number;
+  readonly bytes: Uint8Array;
+};
+
+/** Device memory for functions whose guest is in the same process. */
+export const localDeviceMemory = (sizeBytes: number): DeviceMemory => ({
+  fd: -1,
+  bytes: new Uint8Array(sizeBytes),
+});
 
 /**
  * BAR memory that the guest may map and store into without a trap. The transport hands `fd` to its
  * client together with `areas`; accesses outside them are trapped as usual.
  */
-export type BarMemory = {
-  /** A file descriptor of `bytes.length` bytes; -1 when only this process can map it. */
-  readonly fd: number;
-  readonly bytes: Uint8Array;
+export type BarMemory = DeviceMemory & {
   /** Page-aligned parts that may be mapped, in ascending order. */
   readonly areas: readonly { readonly offset: number; readonly sizeBytes: number }[];
 };

@@ -1,5 +1,5 @@
 /**
- * BAR 0 of the function: where its registers, MSI-X tables, doorbells and interrupt registers are.
+ * The function's BARs. BAR 0: where its registers, MSI-X tables, doorbells and interrupt registers are.
  *
  * Each submission queue's doorbell has a cache line of its own, and all of them share one page that
  * holds nothing else, so that the page may be mapped and polled. Interrupt registers carry a
@@ -18,6 +18,11 @@ const interruptStride = 16;
 const pageBytes = 0x1000;
 
 export const maxQueuePairs = 32;
+
+/** BAR 2: memory of the device that low-latency queues lie in, a slice per submission queue. */
+export const memoryBarIndex = 2;
+/** 1024 entries of 128 bytes, or 512 of 256. */
+export const llqSliceBytes = 0x2_0000;
 
 export const sqDoorbellOffset = (index: number): number => doorbells + index * doorbellStride;
 export const interruptOffset = (vector: number): number =>

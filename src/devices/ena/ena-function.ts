@@ -20,20 +20,24 @@ import type { Endpoint, Port } from '../../net/port.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import { msix, pciExpress, powerManagement } from '../../pci/capabilities.ts';
 import { ConfigSpace } from '../../pci/config-space.ts';
-import type { AccessSize, FunctionHost, PciFunction, ResetCause } from '../../pci/function.ts';
+import type { AccessSize, Bar, FunctionHost, PciFunction, ResetCause } from '../../pci/function.ts';
+import { GuestMemory } from '../../pci/guest-memory.ts';
 import { MsixTable } from '../../pci/msix.ts';
 import { AdminQueue } from './admin-queue.ts';
 import {
   bar0,
   doorbellAt,
   interruptAt,
+  llqSliceBytes,
   maxQueuePairs,
+  memoryBarIndex,
   msixPbaOffset,
   msixTableOffset,
 } from './bar.ts';
 import { Commands } from './commands.ts';
 import { EventQueue } from './event-queue.ts';
 import { Features } from './features.ts';
+import { Llq } from './llq.ts';
 import { type EnaProfile, permissive } from './profile.ts';
 import { Queues } from './queues.ts';
 import { Rss } from './rss.ts';
@@ -65,7 +69,7 @@ export type EnaOptions = {
 export class EnaFunction implements PciFunction, Endpoint {
   readonly model = 'ena';
   readonly config: ConfigSpace;
-  readonly bars = [bar0] as const;
+  readonly bars: readonly Bar[];
   readonly vectors: number;
   readonly mac: Uint8Array;
   readonly stats = new EnaStats();
@@ -80,6 +84,7 @@ export class EnaFunction implements PciFunction, Endpoint {
   readonly #queues: Queues;
   readonly #vectors: Vectors;
   readonly #rss: Rss;
+  readonly #llq: Llq | null;
   readonly #readAnswer = new Int32Array(2);
   #linkUp = true;
   /** The driver broke a rule that the card does not survive; only a reset helps. */
@@ -104,7 +109,25 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#vectors = new Vectors(this.vectors, host.interrupts);
     this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
-    this.#queues = new Queues(this.#queueHost(), profile, pairs, this.#vectors);
+    this.#llq = profile.llq === null ? null : new Llq(profile.llq, pairs, diagnostics);
+    const memoryBar = this.#llq === null ? null : makeMemoryBar(pairs, host);
+    this.bars = memoryBar === null ? [bar0] : [bar0, memoryBar];
+    const deviceMemory = new GuestMemory();
+    if (memoryBar?.memory !== undefined)
+      deviceMemory.add({
+        iova: 0,
+        memory: memoryBar.memory.bytes,
+        readable: true,
+        writable: false,
+      });
+    this.#queues = new Queues(
+      this.#queueHost(),
+      profile,
+      pairs,
+      this.#vectors,
+      this.#llq,
+      deviceMemory,
+    );
     this.#features = new Features({
       profile,
       queuePairs: pairs,
@@ -115,6 +138,7 @@ export class EnaFunction implements PciFunction, Endpoint {
       events: this.#events,
       rss: this.#rss,
       queues: this.#queues,
+      llq: this.#llq,
     });
     const trace = host.trace ?? null;
     const commands = new Commands(this.#queues, this.#features, this.stats, diagnostics, trace);
@@ -297,6 +321,7 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#queues.reset();
     this.#vectors.reset();
     this.#rss.reset();
+    this.#llq?.reset();
     this.#port.drain(); // what waited for buffers of before waits no longer
   }
 
@@ -363,6 +388,12 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.fatalError);
     if (this.#events.fatalError()) this.#raiseManagement();
   }
+}
+
+function makeMemoryBar(pairs: number, host: FunctionHost): Bar {
+  const sizeBytes = llqSliceBytes * 2 ** Math.ceil(Math.log2(pairs));
+  const memory = { ...host.deviceMemory(sizeBytes), areas: [{ offset: 0, sizeBytes }] };
+  return { index: memoryBarIndex, sizeBytes, is64Bit: false, prefetchable: true, memory };
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;

@@ -28,6 +28,7 @@ import {
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { Llq } from './llq.ts';
 import type { EnaProfile } from './profile.ts';
 import type { Queues } from './queues.ts';
 import type { Rss } from './rss.ts';
@@ -47,6 +48,7 @@ export type FeatureParts = {
   readonly events: EventQueue;
   readonly rss: Rss;
   readonly queues: Queues;
+  readonly llq: Llq | null;
 };
 
 type Getter = (answer: Int32Array) => number;
@@ -65,7 +67,9 @@ export class Features {
 
   constructor(parts: FeatureParts) {
     this.#parts = parts;
+    const { llq } = parts;
     this.#entries = new Map<number, Entry>([
+      ...(llq === null ? [] : [llqEntry(llq)]),
       [FEATURE.DEVICE_ATTRIBUTES, { get: (answer) => this.#deviceAttributes(answer) }],
       [FEATURE.MAX_QUEUES_NUM, { get: (answer) => this.#maxQueues(answer) }],
       [FEATURE.MAX_QUEUES_EXT, { get: (answer) => this.#maxQueuesExt(answer) }],
@@ -363,5 +367,10 @@ export class Features {
     return STATUS.ILLEGAL_PARAMETER;
   }
 }
+
+const llqEntry = (llq: Llq): [number, Entry] => [
+  FEATURE.LLQ,
+  { get: (answer) => llq.get(answer), set: (command) => llq.set(command) },
+];
 
 const asBytes = (words: Int32Array): Uint8Array => new Uint8Array(words.buffer);

@@ -2,10 +2,29 @@
  * What a generation of the card offers: one record per profile. The device asks the profile and
  * never the name of a generation.
  */
-import { AENQ_GROUP, CAPABILITY, FEATURE, OFFLOAD_RX, OFFLOAD_TX } from '../../defs/ena-admin.ts';
+import {
+  AENQ_GROUP,
+  CAPABILITY,
+  FEATURE,
+  LLQ_ENTRY_SIZE,
+  LLQ_STRIDE,
+  OFFLOAD_RX,
+  OFFLOAD_TX,
+} from '../../defs/ena-admin.ts';
 
 /** Where a line comes from: the vendor, somebody's measurement, or our assumption. */
 export type Provenance = 'published' | 'observed' | 'assumed';
+
+/** Low-latency queues, as `ena_admin_feature_llq_desc` offers them. Sets are the header's bits. */
+export type LlqOffer = {
+  readonly entrySizes: number;
+  readonly entrySizeRecommended: number;
+  readonly descsBeforeHeader: number;
+  readonly strides: number;
+  readonly maxDepth: number;
+  /** Entries of 256 bytes; 0: the driver halves `maxDepth`. */
+  readonly maxWideDepth: number;
+};
 
 export type EnaProfile = {
   readonly name: string;
@@ -28,6 +47,8 @@ export type EnaProfile = {
   readonly maxHeaderBytes: number;
   readonly offloadTx: number;
   readonly offloadRx: number;
+  /** null: descriptors are in host memory only. */
+  readonly llq: LlqOffer | null;
   /** log2 of the smallest and the largest indirection table. */
   readonly rssTableLog: readonly [min: number, max: number];
   readonly aenqGroups: number;
@@ -48,6 +69,7 @@ export const permissive: EnaProfile = {
     FEATURE.DEVICE_ATTRIBUTES,
     FEATURE.MAX_QUEUES_NUM,
     FEATURE.HW_HINTS,
+    FEATURE.LLQ,
     FEATURE.MAX_QUEUES_EXT,
     FEATURE.RSS_HASH_FUNCTION,
     FEATURE.STATELESS_OFFLOAD_CONFIG,
@@ -78,6 +100,14 @@ export const permissive: EnaProfile = {
     OFFLOAD_TX.TSO_ECN,
   offloadRx:
     OFFLOAD_RX.L3_CSUM_IPV4 | OFFLOAD_RX.L4_IPV4_CSUM | OFFLOAD_RX.L4_IPV6_CSUM | OFFLOAD_RX.HASH,
+  llq: {
+    entrySizes: LLQ_ENTRY_SIZE.B128 | LLQ_ENTRY_SIZE.B256,
+    entrySizeRecommended: LLQ_ENTRY_SIZE.B128,
+    descsBeforeHeader: 1 | 2 | 4 | 8,
+    strides: LLQ_STRIDE.SINGLE | LLQ_STRIDE.MULTIPLE,
+    maxDepth: 1024,
+    maxWideDepth: 512,
+  },
   rssTableLog: [7, 7],
   aenqGroups:
     (1 << AENQ_GROUP.LINK_CHANGE) |

@@ -17,13 +17,15 @@ import {
   STATUS,
 } from '../../defs/ena-admin.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
+import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { isRingDepth } from '../../pci/guest-ring.ts';
-import { interruptOffset, sqDoorbellOffset } from './bar.ts';
+import { interruptOffset, llqSliceBytes, sqDoorbellOffset } from './bar.ts';
 import { CompletionQueue } from './completion-queue.ts';
+import { hostShape, type Llq } from './llq.ts';
 import type { EnaProfile } from './profile.ts';
 import { enaRules } from './rules.ts';
 import { RxQueue } from './rx-queue.ts';
-import { type QueueHost, TxQueue } from './tx-queue.ts';
+import { type QueueHost, type SubmissionQueueShape, TxQueue } from './tx-queue.ts';
 import type { Vectors } from './vectors.ts';
 
 const pow32 = 2 ** 32;
@@ -38,6 +40,8 @@ export class Queues {
   readonly #rx: (RxQueue | null)[];
   #rxList: RxQueue[] = [];
   readonly #pairs: number;
+  readonly #llq: Llq | null;
+  readonly #deviceMemory: GuestMemory;
   readonly #createCq = createCqCmd.create();
   readonly #createCqAnswer = createCqResp.create();
   readonly #createSq = createSqCmd.create();
@@ -45,8 +49,18 @@ export class Queues {
   readonly #destroyCq = destroyCqCmd.create();
   readonly #destroySq = destroySqCmd.create();
 
-  constructor(host: QueueHost, profile: EnaProfile, pairs: number, vectors: Vectors) {
+  /** `deviceMemory`: the bytes of BAR 2. */
+  constructor(
+    host: QueueHost,
+    profile: EnaProfile,
+    pairs: number,
+    vectors: Vectors,
+    llq: Llq | null,
+    deviceMemory: GuestMemory,
+  ) {
     this.#host = host;
+    this.#llq = llq;
+    this.#deviceMemory = deviceMemory;
     this.#profile = profile;
     this.#pairs = pairs;
     this.#vectors = vectors;
@@ -135,7 +149,6 @@ export class Queues {
   createSq(command: Int32Array, answer: Int32Array): number {
     const cmd = this.#createSq;
     cmd.load(command, 0);
-    const depth = cmd.sq_depth;
     const cq = this.#cqs[cmd.cq_idx] ?? null;
     const isTx = cmd.sq_direction === SQ_DIRECTION.TX;
     const refused = this.#checkSq(isTx, cq);
@@ -145,16 +158,11 @@ export class Queues {
       this.#refuse(enaRules['sq-limit'], () => `${this.#pairs} exist in this direction`);
       return STATUS.RESOURCE_ALLOCATION_FAILURE;
     }
-    const iova = cmd.sq_ba_hi * pow32 + cmd.sq_ba_lo;
-    const shape = { index, iova, depth };
-    const { maxTxDescsPerPacket, maxRxDescsPerPacket } = this.#profile;
-    const queue = isTx
-      ? new TxQueue(shape, cq, this.#host, maxTxDescsPerPacket)
-      : new RxQueue(shape, cq, this.#host, maxRxDescsPerPacket);
+    const queue = isTx ? this.#makeTx(index, cq) : this.#makeRx(index, cq);
     if (!queue.attach())
       return this.#refuse(
         enaRules['sq-memory'],
-        () => `${depth} entries at 0x${iova.toString(16)}`,
+        () => `${queue.shape.depth} entries at 0x${queue.shape.iova.toString(16)}`,
       );
     cq.users++;
     this.#sqs[index] = queue;
@@ -163,8 +171,37 @@ export class Queues {
     made.clear();
     made.sq_idx = index;
     made.sq_doorbell_offset = sqDoorbellOffset(index);
+    if (cmd.placement_policy === PLACEMENT.DEV) made.llq_descriptors_offset = queue.shape.iova;
     made.store(answer, 0);
     return STATUS.SUCCESS;
+  }
+
+  #makeTx(index: number, cq: CompletionQueue): TxQueue {
+    const { maxTxDescsPerPacket: max } = this.#profile;
+    const entry = this.#llq?.shape ?? null;
+    const inDevice = entry !== null && this.#createSq.placement_policy === PLACEMENT.DEV;
+    if (!inDevice)
+      return new TxQueue(this.#shape(index), hostShape, this.#host.memory, cq, this.#host, max);
+    const iova = this.#slice() * llqSliceBytes;
+    const shape = { index, iova, depth: this.#createSq.sq_depth };
+    return new TxQueue(shape, entry, this.#deviceMemory, cq, this.#host, max);
+  }
+
+  #makeRx(index: number, cq: CompletionQueue): RxQueue {
+    return new RxQueue(this.#shape(index), cq, this.#host, this.#profile.maxRxDescsPerPacket);
+  }
+
+  #shape(index: number): SubmissionQueueShape {
+    const cmd = this.#createSq;
+    return { index, iova: cmd.sq_ba_hi * pow32 + cmd.sq_ba_lo, depth: cmd.sq_depth };
+  }
+
+  /** A part of the device's memory that no queue uses: there are as many as queues. */
+  #slice(): number {
+    const used = this.#sqs.map((queue) =>
+      queue instanceof TxQueue && queue.isInDevice ? queue.shape.iova / llqSliceBytes : -1,
+    );
+    for (let slice = 0; ; slice++) if (!used.includes(slice)) return slice;
   }
 
   /** Which rule the loaded CREATE_SQ breaks, and how; null: none. */
@@ -172,15 +209,19 @@ export class Queues {
     const cmd = this.#createSq;
     if (!isTx && cmd.sq_direction !== SQ_DIRECTION.RX)
       return [enaRules['sq-direction'], `direction ${cmd.sq_direction}`];
-    if (cmd.placement_policy !== PLACEMENT.HOST)
+    const inDevice = cmd.placement_policy === PLACEMENT.DEV && isTx && this.#llq !== null;
+    if (cmd.placement_policy !== PLACEMENT.HOST && !inDevice)
       return [enaRules['sq-placement'], `placement ${cmd.placement_policy}`];
+    if (inDevice && this.#llq?.shape === null) return [enaRules['llq-not-configured'], 'not set'];
     if (cmd.completion_policy > COMPLETION_POLICY.DESC_ON_DEMAND)
       return [enaRules['sq-completion-policy'], `policy ${cmd.completion_policy}`];
-    if (cmd.is_physically_contiguous === 0) return [enaRules['sq-contiguous'], 'not contiguous'];
+    if (cmd.is_physically_contiguous === 0 && !inDevice)
+      return [enaRules['sq-contiguous'], 'not contiguous'];
     if (cq === null) return [enaRules['cq-unknown'], `completion queue ${cmd.cq_idx}`];
     if (!isTx && cq.shape.entryBytes < 16)
       return [enaRules['cq-entry-size'], `${cq.shape.entryBytes / 4} words for Rx`];
-    if (!isRingDepth(cmd.sq_depth, this.#profile.maxSqDepth))
+    const maxDepth = (inDevice ? this.#llq?.maxDepth : undefined) ?? this.#profile.maxSqDepth;
+    if (!isRingDepth(cmd.sq_depth, maxDepth))
       return [enaRules['sq-shape'], `depth ${cmd.sq_depth}`];
     return null;
   }

@@ -9,6 +9,7 @@ import type { Port } from '../../net/port.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
 import type { CompletionQueue } from './completion-queue.ts';
+import { descriptorBytes, type EntryShape } from './llq.ts';
 import { enaRules } from './rules.ts';
 import type { EnaStats } from './stats.ts';
 
@@ -30,7 +31,7 @@ export type SubmissionQueueShape = {
   readonly depth: number;
 };
 
-const descriptorBytes = 16;
+const descriptorWords = descriptorBytes / 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 192;
 /** Ethernet header and one VLAN tag. */
@@ -41,20 +42,26 @@ export class TxQueue {
   readonly cq: CompletionQueue;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
+  readonly #entry: EntryShape;
   readonly #maxDescs: number;
   readonly #desc = txDesc.create();
   readonly #meta = txMetaDesc.create();
   readonly #frame = new Frame();
+  readonly #headWords = new Int32Array(this.#frame.head.buffer);
   /** Copies of buffers that only the client can reach; one per segment, made when needed. */
   #bounce: Uint8Array = new Uint8Array(0);
   #bounced = 0;
   /** Segment size that the last meta descriptor stored. */
   #mss = 0;
+  /** In entries: what was sent, and what the driver has posted. */
   #head = 0;
   #tail = 0;
 
+  /** `memory` holds the ring: the guest's, or the device's own for a low-latency queue. */
   constructor(
     shape: SubmissionQueueShape,
+    entry: EntryShape,
+    memory: GuestMemory,
     cq: CompletionQueue,
     host: QueueHost,
     maxDescsPerPacket: number,
@@ -62,8 +69,14 @@ export class TxQueue {
     this.shape = shape;
     this.cq = cq;
     this.#host = host;
+    this.#entry = entry;
     this.#maxDescs = maxDescsPerPacket;
-    this.#ring = new GuestRing(host.memory, shape.iova, shape.depth, descriptorBytes, 'read');
+    this.#ring = new GuestRing(memory, shape.iova, shape.depth, entry.entryBytes, 'read');
+  }
+
+  /** Whether this is a low-latency queue. */
+  get isInDevice(): boolean {
+    return this.#entry.headerBytes > 0;
   }
 
   /** Whether the queue's rings lie in guest memory. */
@@ -95,34 +108,40 @@ export class TxQueue {
     this.#bounced = 0;
     let requestId = 0;
     let wantsCompletion = 0;
-    let partial = 0;
     let tso = 0;
     let first = 1;
     let data = 0;
-    for (let at = this.#head, count = 1; at !== this.#tail; at++, count++) {
-      if (count > this.#maxDescs) return this.#fail(enaRules['tx-too-many-descs'], at);
+    let entryAt = this.#head;
+    let slots = this.#entry.firstDescs;
+    let slot = 0;
+    for (let count = 1; entryAt !== this.#tail; count++) {
+      if (count > this.#maxDescs) return this.#fail(enaRules['tx-too-many-descs'], entryAt);
+      if (slot === 0) this.#ring.pull(entryAt);
+      const wordAt = this.#ring.at(entryAt) + slot * descriptorWords;
       const desc = this.#desc;
-      this.#ring.pull(at);
-      const wordAt = this.#ring.at(at);
       desc.load(this.#ring.words, wordAt);
-      if (desc.phase !== this.#ring.phase(at)) return this.#fail(enaRules['tx-stale-phase'], at);
-      if (desc.first !== first) return this.#fail(enaRules['tx-first-last'], at);
+      const broken = this.#check(entryAt, first, data);
+      if (broken !== null) return this.#fail(broken, entryAt);
       first = 0;
+      const at = entryAt;
+      if (++slot === slots) {
+        entryAt++;
+        slot = 0;
+        slots = this.#entry.moreDescs;
+      }
       if (desc.meta_desc === 1) {
-        if (data > 0) return this.#fail(enaRules['tx-first-last'], at);
         this.#takeMeta(wordAt);
         if (desc.last === 0) continue;
         this.#head = at + 1; // meta alone: nothing to send
         return true;
       }
-      if ((desc.reserved22 | desc.reserved1) !== 0) return this.#fail(enaRules['tx-reserved'], at);
       if (data === 0) {
         requestId = (desc.req_id_hi << 10) | desc.req_id_lo;
         tso = desc.tso_en;
-        partial = desc.l4_csum_partial;
         if (desc.l3_csum_en === 1) frame.offload |= checksum.ipv4;
         if (desc.l4_csum_en === 1)
-          frame.offload |= partial === 1 ? checksum.l4Partial : checksum.l4;
+          frame.offload |= desc.l4_csum_partial === 1 ? checksum.l4Partial : checksum.l4;
+        if (!this.#takeHeader()) return this.#fail(enaRules['llq-header'], at);
       }
       wantsCompletion |= desc.comp_req;
       data++;
@@ -138,6 +157,29 @@ export class TxQueue {
       return true;
     }
     return false; // the rest of the packet has not been posted yet
+  }
+
+  /** Which rule the current descriptor breaks, or null. */
+  #check(entryAt: number, first: number, data: number): Rule | null {
+    const desc = this.#desc;
+    if (desc.phase !== this.#ring.phase(entryAt)) return enaRules['tx-stale-phase'];
+    if (desc.first !== first) return enaRules['tx-first-last'];
+    if (desc.meta_desc === 1) return data > 0 ? enaRules['tx-first-last'] : null;
+    return (desc.reserved22 | desc.reserved1) === 0 ? null : enaRules['tx-reserved'];
+  }
+
+  /** The header that was pushed into the packet's first entry, if the queue has room for one. */
+  #takeHeader(): boolean {
+    const { headerBytes, firstDescs } = this.#entry;
+    if (headerBytes === 0) return true;
+    const length = this.#desc.header_length;
+    if (length > headerBytes) return false;
+    const { words } = this.#ring;
+    const from = this.#ring.at(this.#head) + firstDescs * descriptorWords;
+    for (let i = 0; i < (length + 3) >>> 2; i++) this.#headWords[i] = words[from + i] as number;
+    this.#frame.headLength = length;
+    this.#frame.length = length;
+    return true;
   }
 
   #takeMeta(wordAt: number): void {
@@ -165,7 +207,7 @@ export class TxQueue {
       if (bytes === null) return this.#fail(enaRules['tx-bad-address'], at);
     }
     const room = headBytes - frame.headLength;
-    const inHead = frame.segmentCount > 0 ? 0 : length < room ? length : room;
+    const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
     if (inHead > 0) {
       copyShort(bytes, start, frame.head, frame.headLength, inHead);
       frame.headLength += inHead;

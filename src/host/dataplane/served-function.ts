@@ -7,6 +7,7 @@ import { parseMac, writeMac } from '../../net/ethernet.ts';
 import type { FunctionHost } from '../../pci/function.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import type { Switch } from '../../switch/switch.ts';
+import { createSharedMemory } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
 import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
@@ -40,6 +41,7 @@ export class ServedFunction {
       interrupts: endpoint.interrupts,
       clock: shared.clock,
       diagnostics,
+      deviceMemory: (sizeBytes) => createSharedMemory(`virtfn-${name}`, sizeBytes),
       ...(shared.trace && {
         trace: (line: () => string) => tell({ kind: 'trace', function: name, line: line() }),
       }),
