@@ -13,8 +13,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { createDirectory, readJson } from '../packages/cache.ts';
 import { SetupError } from '../packages/errors.ts';
-import type { Progress } from '../packages/progress.ts';
-import type { PackageRoot } from '../packages/sets.ts';
+import type { PackageSet, Recipe } from '../packages/recipes.ts';
+import { ensureSet, findSetKey, type SetOptions } from '../packages/sets.ts';
 import { commandInRoot } from '../qemu/binary.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { neededLibraries } from './elf.ts';
@@ -49,44 +49,58 @@ const PROGRAMS = [
 /** Raised when what this file makes of the same inputs changes. */
 const FORMAT = 1;
 
-/** The image of a kernel set; from the cache, or built in a few seconds. @throws SetupError */
+/**
+ * The guest of a kernel series ('6.12'): from the cache, or built in a few seconds.
+ *
+ * @throws SetupError
+ */
 export async function ensureGuestImage(
-  kernelSet: PackageRoot,
-  guestSet: PackageRoot,
-  options: { cache: string; progress: Progress; extraFiles?: readonly ExtraFile[] },
+  series: string,
+  options: SetOptions & { extraFiles: readonly ExtraFile[] },
 ): Promise<GuestImage> {
-  const { cache, progress, extraFiles = [] } = options;
-  const directory = join(cache, 'guests', imageKey(kernelSet.key, guestSet.key, extraFiles));
-  const cached = findGuestImage(directory);
-  if (cached !== undefined) return cached;
-  const release = kernelReleases(kernelSet.root).at(-1);
-  if (release === undefined)
-    throw new SetupError('broken-package', `No kernel modules in ${kernelSet.root}: remove it.`);
-  progress('guest', undefined, `assembling the guest of kernel ${release}`);
-  await createDirectory(directory, async (temporary) => {
-    const decompress = decompressor(guestSet.root, temporary);
-    const kernel = await bootableKernel(
-      kernelImage(kernelSet.root, release),
-      decompress,
-      temporary,
-    );
-    await writeFile(join(temporary, 'kernel'), kernel);
-    const initramfs = await buildInitramfs(
-      kernelSet.root,
-      guestSet.root,
-      release,
-      decompress,
-      extraFiles,
-    );
-    await writeFile(join(temporary, 'initramfs'), initramfs);
-    const manifest = { release, kernel: kernel.length, initramfs: initramfs.length };
-    await writeFile(join(temporary, 'manifest.json'), JSON.stringify(manifest));
-  });
-  progress('guest', 1, `guest of kernel ${release} assembled`);
+  const { cache, progress, extraFiles } = options;
+  const kernelName = `kernel-${series}`;
+  const pickKernel = ({ sets }: Recipe): PackageSet | undefined => sets.kernels[series];
+  const pickGuest = ({ sets }: Recipe): PackageSet => sets.guest;
+  const directoryOf = (kernelKey: string, guestKey: string): string =>
+    join(cache, 'guests', imageKey(kernelKey, guestKey, extraFiles));
+
+  const kernelKey = findSetKey(kernelName, pickKernel, cache);
+  const guestKey = findSetKey('guest', pickGuest, cache);
+  if (kernelKey !== undefined && guestKey !== undefined) {
+    const cached = findGuestImage(directoryOf(kernelKey, guestKey));
+    if (cached !== undefined) return cached;
+  }
+  const guestSet = await ensureSet('guest', pickGuest, options);
+  const kernelSet = await ensureSet(kernelName, pickKernel, options);
+  const directory = directoryOf(kernelSet.key, guestSet.key);
+  progress(kernelName, undefined, 'assembling the guest');
+  await createDirectory(directory, (temporary) =>
+    assemble(kernelSet.root, guestSet.root, temporary, extraFiles),
+  );
+  progress(kernelName, 1, 'guest assembled');
   const made = findGuestImage(directory);
   if (made === undefined)
     throw new SetupError('broken-package', `The guest in ${directory} is incomplete: remove it.`);
   return made;
+}
+
+async function assemble(
+  kernelRoot: string,
+  guestRoot: string,
+  directory: string,
+  extraFiles: readonly ExtraFile[],
+): Promise<void> {
+  const release = kernelReleases(kernelRoot).at(-1);
+  if (release === undefined)
+    throw new SetupError('broken-package', `No kernel modules in ${kernelRoot}: remove it.`);
+  const decompress = decompressor(guestRoot, directory);
+  const kernel = await bootableKernel(kernelImage(kernelRoot, release), decompress, directory);
+  await writeFile(join(directory, 'kernel'), kernel);
+  const initramfs = await buildInitramfs(kernelRoot, guestRoot, release, decompress, extraFiles);
+  await writeFile(join(directory, 'initramfs'), initramfs);
+  const manifest = { release, kernel: kernel.length, initramfs: initramfs.length };
+  await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
 }
 
 function findGuestImage(directory: string): GuestImage | undefined {

@@ -28,17 +28,10 @@ export interface Tools {
 export async function ensureTools(request: ToolsRequest): Promise<Tools> {
   const options = setOptions(request);
   const qemu = await ensureQemu(options);
-  const guestSet = await ensureSet('guest', ({ sets }) => sets.guest, options);
+  const { extraFiles = [] } = request;
   const guestImages: GuestImage[] = [];
-  for (const series of request.kernels) {
-    const kernelSet = await ensureSet(
-      `kernel-${series}`,
-      ({ sets }) => sets.kernels[series],
-      options,
-    );
-    const { extraFiles = [] } = request;
-    guestImages.push(await ensureGuestImage(kernelSet, guestSet, { ...options, extraFiles }));
-  }
+  for (const series of request.kernels)
+    guestImages.push(await ensureGuestImage(series, { ...options, extraFiles }));
   return { qemu, guestImages };
 }
 

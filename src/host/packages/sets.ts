@@ -77,7 +77,7 @@ export function chooseRecipe(): { recipe: Recipe; archive: Archive } {
  */
 export async function ensureSet(
   name: string,
-  pick: (recipe: Recipe) => PackageSet | undefined,
+  pick: Pick,
   options: SetOptions,
 ): Promise<PackageRoot> {
   const { cache, progress } = options;
@@ -112,24 +112,26 @@ export async function ensureSet(
   });
 }
 
-/** The set as the cache has it: complete, and made by the recipe as it is now. */
-export function findSet(
-  name: string,
-  pick: (recipe: Recipe) => PackageSet | undefined,
-  cache: string,
-): PackageRoot | undefined {
+type Pick = (recipe: Recipe) => PackageSet | undefined;
+
+/** The key of a set that was made by the recipe as it is now, without a look at its files. */
+export function findSetKey(name: string, pick: Pick, cache: string): string | undefined {
   const record = readJson(join(cache, 'sets', `${name}.json`)) as
     | { recipe: string; key: string }
     | undefined;
-  if (record === undefined) return undefined;
-  const known = RECIPES.map(pick).some((set) => set && describe(set) === record.recipe);
-  if (!known) return undefined;
-  const directory = join(cache, 'packages', record.key);
+  const known = RECIPES.map(pick).some((set) => set && describe(set) === record?.recipe);
+  return known ? record?.key : undefined;
+}
+
+/** The same with its files, all of them there. */
+function findSet(name: string, pick: Pick, cache: string): PackageRoot | undefined {
+  const key = findSetKey(name, pick, cache);
+  if (key === undefined) return undefined;
+  const directory = join(cache, 'packages', key);
   const manifest = readJson(join(directory, 'manifest.json')) as Manifest | undefined;
   const root = join(directory, 'root');
-  if (manifest === undefined || !manifest.files.every(([path, size]) => isIntact(root, path, size)))
-    return undefined;
-  return { root, key: record.key, packages: manifest.packages };
+  const intact = manifest?.files.every(([path, size]) => isIntact(root, path, size));
+  return intact ? { root, key, packages: manifest?.packages ?? [] } : undefined;
 }
 
 async function makeSet(
@@ -152,6 +154,8 @@ async function makeSet(
     await downloadPackages(apt, packages, archives, step, signal);
     await unpack(archives, root, step, signal);
     await rm(archives, { recursive: true });
+    for (const name of ['doc', 'locale', 'man'])
+      await rm(join(root, 'usr/share', name), { recursive: true, force: true });
     const files = listFiles(root);
     if (!files.some(([path]) => set.proof.test(path)))
       throw new SetupError(

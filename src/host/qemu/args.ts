@@ -83,7 +83,7 @@ export function machineArguments(spec: MachineSpec): string[] {
       share: true,
     }),
     ...channel('qmp', { kind: 'fd', fd: spec.qmpFd }),
-    ...['-mon', 'chardev=qmp,mode=control'],
+    ...['-qmp', 'chardev:qmp'],
     ...channel('console', spec.console),
     ...['-serial', 'chardev:console'],
     ...channel('agent', { kind: 'fd', fd: spec.agentFd }),
