@@ -6,6 +6,7 @@
  * from the head, so a guest that rewrites its headers after they were judged changes nothing.
  * Frames are valid during one call; whoever wants to keep one copies it (`FrameQueue`).
  */
+import { copyBytes } from './copy.ts';
 import { Headers } from './parse.ts';
 
 /** Enough for Ethernet, two VLAN tags, IPv6 with extension headers and TCP with options. */
@@ -76,7 +77,7 @@ export class Frame {
   load(bytes: Uint8Array, start: number, length: number): void {
     this.clear();
     const headLength = Math.min(length, maxHeadBytes);
-    this.head.set(bytes.subarray(start, start + headLength));
+    copyBytes(bytes, start, this.head, 0, headLength);
     this.headLength = headLength;
     this.length = headLength;
     if (length > headLength) this.add(bytes, start + headLength, length - headLength);
@@ -84,12 +85,12 @@ export class Frame {
 
   /** Copies the whole frame to `into[at ..]`, which must have room for `length` bytes. */
   copyTo(into: Uint8Array, at: number): void {
-    into.set(this.head.subarray(0, this.headLength), at);
+    copyBytes(this.head, 0, into, at, this.headLength);
     let to = at + this.headLength;
     for (let i = 0; i < this.segmentCount; i++) {
       const start = this.segmentStart[i] as number;
       const length = this.segmentLength[i] as number;
-      into.set((this.segmentBytes[i] as Uint8Array).subarray(start, start + length), to);
+      copyBytes(this.segmentBytes[i] as Uint8Array, start, into, to, length);
       to += length;
     }
   }
@@ -112,7 +113,7 @@ export class Frame {
       const bytes = i < 0 ? this.head : (this.segmentBytes[i] as Uint8Array);
       const start = (i < 0 ? 0 : (this.segmentStart[i] as number)) + skip;
       const part = Math.min(have - skip, left);
-      into.set(bytes.subarray(start, start + part), to);
+      copyBytes(bytes, start, into, to, part);
       to += part;
       left -= part;
       skip = 0;

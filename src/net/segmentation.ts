@@ -8,6 +8,7 @@
  */
 import { read16, read32, write16, write32 } from './bytes.ts';
 import { fold, sumBytes } from './checksum.ts';
+import { copyBytes } from './copy.ts';
 import type { Frame } from './frame.ts';
 import { ipProtocol, ipv4 } from './ipv4.ts';
 import { ipv6 } from './ipv6.ts';
@@ -88,7 +89,7 @@ export class Segmenter {
     if (frame === null) return false;
     const headerBytes = this.#headerBytes;
     out.clear();
-    if (this.#first) copyHead(frame.head, 0, out.head, 0, headerBytes);
+    if (this.#first) copyBytes(frame.head, 0, out.head, 0, headerBytes);
     out.headLength = headerBytes;
     out.length = headerBytes;
     const payload = Math.min(this.#left, frame.mss);
@@ -106,7 +107,7 @@ export class Segmenter {
     const inHead = frame.headLength - this.#headAt;
     if (inHead > 0) {
       const length = Math.min(inHead, wanted);
-      copyHead(frame.head, this.#headAt, out.head, out.headLength, length);
+      copyBytes(frame.head, this.#headAt, out.head, out.headLength, length);
       this.#headAt += length;
       out.headLength += length;
       out.length += length;
@@ -155,9 +156,4 @@ export class Segmenter {
     out.l4Sum = sumVerdict.right;
     this.#sequence = (sequence + payload) | 0;
   }
-}
-
-/** A head is short: a loop beats a view. */
-function copyHead(from: Uint8Array, start: number, to: Uint8Array, at: number, n: number): void {
-  for (let i = 0; i < n; i++) to[at + i] = from[start + i] as number;
 }
