@@ -13,6 +13,7 @@ import {
   type ExecResult,
   GuestError,
 } from './agent.ts';
+import type { DiskImage } from './disk-image.ts';
 import type { GuestImage } from './guest-image.ts';
 
 export interface VmOptions {
@@ -20,20 +21,26 @@ export interface VmOptions {
   accelerator: Accelerator;
   /** Host name of the guest, and its name in messages. */
   name: string;
-  image: GuestImage;
+  /** Our own guest, or somebody's disk (prepareDiskImage). */
+  image: GuestImage | DiskImage;
   /** NICs that are there from the start: `nic0`, `nic1`, ... */
   nics?: readonly NicSpec[];
   /** Free slots for `plug`. Default 1. */
   hotplugPorts?: number;
-  /** Default 512. */
+  /** Default 512, for a disk 1024. */
   memoryMb?: number;
   /** Default 1. */
   cpus?: number;
-  /** Appended to the kernel's command line. */
+  /** Appended to the kernel's command line; a disk's own boot loader has none to append to. */
   commandLine?: string;
   cpuModel?: string;
-  /** How long it may take until the agent answers. Default 60 s under TCG, 20 s under KVM. */
+  /**
+   * How long it may take until the agent answers. Default 60 s under TCG, 20 s under KVM, and five
+   * times that for a disk.
+   */
   bootTimeoutMs?: number;
+  /** Ends it while it boots; afterwards whoever has the `Vm` closes it. */
+  signal?: AbortSignal;
 }
 
 /** A network interface as the guest sees it. */
@@ -90,25 +97,33 @@ export interface Vm {
 /** Starts a guest; resolves when its agent answers. @throws GuestError with the console's end */
 export async function startVm(options: VmOptions): Promise<Vm> {
   const { name, accelerator } = options;
+  const own = 'kernelVersion' in options.image;
+  const cpuModel = options.cpuModel ?? (own || accelerator === 'kvm' ? undefined : DISK_TCG_CPU);
   const qemu = await startQemu(options.qemu, {
     name,
     accelerator,
-    memoryMb: options.memoryMb ?? 512,
+    memoryMb: options.memoryMb ?? (own ? 512 : 1024),
     cpus: options.cpus ?? 1,
     boot: bootOf(options),
     nics: options.nics ?? [],
     hotplugPorts: options.hotplugPorts ?? 1,
-    ...(options.cpuModel === undefined ? {} : { cpuModel: options.cpuModel }),
+    ...(cpuModel === undefined ? {} : { cpuModel }),
   });
   const agent = connectAgent(name, qemu.agent);
-  const bootTimeoutMs = options.bootTimeoutMs ?? (accelerator === 'kvm' ? 20_000 : 60_000);
+  const bootMs = (accelerator === 'kvm' ? 20_000 : 60_000) * (own ? 1 : 5);
+  const bootTimeoutMs = options.bootTimeoutMs ?? bootMs;
+  const abort = (): void => void qemu.kill();
+  options.signal?.addEventListener('abort', abort);
   try {
+    options.signal?.throwIfAborted();
     const { kernel } = await agent.ready(bootTimeoutMs);
     return vmOf(qemu, agent, kernel, bootTimeoutMs);
   } catch (error) {
     await qemu.kill();
     const reason = error instanceof Error ? error.message : String(error);
     throw new GuestError(`${reason} The end of its console: ${tail(qemu.console())}`);
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -169,13 +184,23 @@ const COMMAND_LINE = [
   ...['no_timer_check', 'nokaslr', 'mitigations=off', 'cryptomgr.notests', 'random.trust_cpu=on'],
 ];
 
+/** Distributions that want x86-64-v3 boot on it; without the string copies that TCG is slow at. */
+const DISK_TCG_CPU = 'Haswell-noTSX,-erms,+rdrand';
+
 function bootOf({ name, image, commandLine = '' }: VmOptions): BootSpec {
-  const words = [...COMMAND_LINE, `virtfn.name=${name}`, commandLine];
+  if ('kernelVersion' in image) {
+    const words = [...COMMAND_LINE, `virtfn.name=${name}`, commandLine];
+    const { kernel, initramfs } = image;
+    return { kind: 'kernel', kernel, initramfs, commandLine: words.join(' ').trim() };
+  }
+  const { disks, kernel, initramfs } = image;
+  if (kernel === undefined) return { kind: 'disk', disks };
   return {
     kind: 'kernel',
-    kernel: image.kernel,
-    initramfs: image.initramfs,
-    commandLine: words.join(' ').trim(),
+    kernel,
+    ...(initramfs === undefined ? {} : { initramfs }),
+    commandLine: `console=ttyS0 root=/dev/vda1 ${commandLine}`.trim(),
+    disks,
   };
 }
 
