@@ -61,14 +61,20 @@ function sumShort(bytes: Uint8Array, start: number, length: number): number {
 function sumLong(bytes: Uint8Array, start: number, length: number): number {
   const view = recent.of(bytes);
   const end = start + length;
-  let sum = 0;
+  let even = 0;
+  let odd = 0;
   let i = start;
-  for (; i + 16 <= end; i += 16)
-    sum +=
+  for (; i + 32 <= end; i += 32) {
+    even +=
       view.getUint32(i, true) +
       view.getUint32(i + 4, true) +
-      view.getUint32(i + 8, true) +
-      view.getUint32(i + 12, true);
+      (view.getUint32(i + 8, true) + view.getUint32(i + 12, true));
+    odd +=
+      view.getUint32(i + 16, true) +
+      view.getUint32(i + 20, true) +
+      (view.getUint32(i + 24, true) + view.getUint32(i + 28, true));
+  }
+  let sum = even + odd;
   for (; i + 4 <= end; i += 4) sum += view.getUint32(i, true);
   // 2^16 and 2^32 are 1 in this arithmetic: the parts are added as they are.
   const high = Math.floor(sum / 2 ** 32);
