@@ -27,6 +27,9 @@ const MADV_DONTDUMP = 16;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 
+/** The engine aborts on buffers of more than 4 GiB, and indexes up to 1 GiB fastest. */
+const maxPieceBytes = 2 ** 30;
+
 /** An address range to unmap once `views` of it have been collected. */
 type Range = { readonly address: number; readonly sizeBytes: number; views: number };
 
@@ -47,7 +50,7 @@ export type MapSpec = {
   readonly offset: number;
   readonly sizeBytes: number;
   readonly writable: boolean;
-  /** Cuts the mapping into views of at most this many bytes... */
+  /** Cuts the mapping into views of at most this many bytes (1 GiB unless told)... */
   readonly pieceBytes?: number;
   /** ...each of which repeats the last so many bytes of the one before. */
   readonly overlapBytes?: number;
@@ -73,7 +76,7 @@ export function mapFile(spec: MapSpec): Piece[] {
   madvise(address, sizeBytes, MADV_DONTDUMP);
   const range: Range = { address, sizeBytes, views: 0 };
   mappedBytes += sizeBytes;
-  return cut(range, spec.pieceBytes ?? sizeBytes, spec.overlapBytes ?? 0);
+  return cut(range, spec.pieceBytes ?? maxPieceBytes, spec.overlapBytes ?? 0);
 }
 
 function cut(range: Range, pieceBytes: number, overlapBytes: number): Piece[] {
@@ -93,9 +96,10 @@ export type SharedMemory = { readonly fd: number; readonly bytes: Uint8Array };
 
 /**
  * A zeroed memfd, mapped. It is sealed: nobody who gets the descriptor can shrink it under us.
- * `sizeBytes` is a multiple of 4096. The caller closes the descriptor.
+ * `sizeBytes` is a multiple of 4096, at most 1 GiB. The caller closes the descriptor.
  */
 export function createSharedMemory(name: string, sizeBytes: number): SharedMemory {
+  if (sizeBytes > maxPieceBytes) throw new SysError('memfd_create', EINVAL, `${sizeBytes} bytes`);
   const fd = checked('memfd_create', memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   try {
     checked('ftruncate', ftruncate(fd, sizeBytes));

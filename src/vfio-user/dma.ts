@@ -11,6 +11,8 @@ import * as p from './protocol.ts';
 
 /** The most ranges a client may have mapped at a time; told to the client. */
 export const maxDmaMaps = 1024;
+/** The most memory that they may hold together: every GiB costs a window. */
+export const maxDmaBytes = 2 ** 41;
 /** The only page size; told to the client. */
 export const pageBytes = 4096;
 /** One range of any size becomes views that the engine can index, each with a part of the next. */
@@ -70,9 +72,12 @@ export class DmaMaps {
     if ((flags & p.VFIO_USER_F_DMA_REGION_FILE_IO) !== 0) return ENOTSUP;
     if (size === 0 || size % pageBytes !== 0 || iova % pageBytes !== 0) return EINVAL;
     if (iova + size > maxDmaAddress) return EINVAL;
-    for (const [start, length] of this.#maps)
+    let total = size;
+    for (const [start, length] of this.#maps) {
       if (iova < start + length && start < iova + size) return EEXIST;
-    return this.#maps.size >= maxDmaMaps ? ENOSPC : 0;
+      total += length;
+    }
+    return this.#maps.size >= maxDmaMaps || total > maxDmaBytes ? ENOSPC : 0;
   }
 
   #addRemote(iova: number, size: number, readable: boolean, writable: boolean): void {

@@ -107,9 +107,9 @@ export class TestClient {
 
   /** Serves the server's own commands that have arrived: for tests in which it waits for that. */
   serveRemote(): void {
-    this.#stream.receive();
-    while (this.#stream.next() === 'message')
-      if (this.#stream.header.type === p.VFIO_USER_F_TYPE_COMMAND) this.#serve();
+    while (this.#stream.receive() > 0)
+      while (this.#stream.next() === 'message')
+        if (this.#stream.header.type === p.VFIO_USER_F_TYPE_COMMAND) this.#serve();
   }
 
   call(cmd: number, payload: Uint8Array, options: SendOptions = {}): Reply {
