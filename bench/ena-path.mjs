@@ -23,7 +23,9 @@ function guest(index) {
   const diagnostics = new Diagnostics(({ rule, detail }) => {
     throw new Error(`${rule.id}: ${detail}`);
   });
-  const host = { memory: arena.memory, interrupts: { raise() {} }, clock, diagnostics };
+  const deviceMemory = (sizeBytes) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) });
+  const interrupts = { raise() {} };
+  const host = { memory: arena.memory, interrupts, clock, diagnostics, deviceMemory };
   const device = new EnaFunction({ mac, linkMbps: 100_000 }, host, port);
   const driver = new EnaDriver(device, arena);
   driver.start();

@@ -14,12 +14,13 @@ export class DmaArena {
   readonly base: number;
   #next = 0;
 
-  /** `sizeBytes` and `base` are multiples of 4096. */
-  constructor(sizeBytes: number, base = 0) {
-    if (sizeBytes % 4096 !== 0 || base % 4096 !== 0)
-      throw new RangeError(`an arena of ${sizeBytes} bytes at ${base} is not made of pages`);
-    this.bytes = new Uint8Array(sizeBytes);
-    this.words = new Int32Array(this.bytes.buffer);
+  /** Over `memory`, or so many bytes of its own; sizes, places and `base` are whole pages. */
+  constructor(memory: number | Uint8Array, base = 0) {
+    const bytes = typeof memory === 'number' ? new Uint8Array(memory) : memory;
+    if (bytes.length % 4096 !== 0 || bytes.byteOffset % 4096 !== 0 || base % 4096 !== 0)
+      throw new RangeError(`an arena of ${bytes.length} bytes at ${base} is not made of pages`);
+    this.bytes = bytes;
+    this.words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
     this.memory = GuestMemory.over(this.bytes, base);
     this.base = base;
   }

@@ -44,6 +44,7 @@ export class SimGuest {
         },
       },
       clock: lab.clock,
+      deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
       diagnostics: new Diagnostics(({ rule, detail }) => {
         this.refusals.push(`${rule.id}: ${detail}`);
       }),

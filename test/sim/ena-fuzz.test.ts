@@ -1,0 +1,29 @@
+import { test } from 'node:test';
+import { EnaFuzz } from './ena-fuzz.ts';
+
+/**
+ * VIRTFN_FUZZ_SECONDS: how long to go on with new seeds; by default a fixed, small set runs.
+ * VIRTFN_FUZZ_SEED: the first seed; with VIRTFN_FUZZ_SECONDS=0 the only one, to replay a failure.
+ */
+const seconds = process.env['VIRTFN_FUZZ_SECONDS'];
+const firstSeed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? 1);
+const stepsPerSeed = 400;
+const defaultSeeds = 25;
+
+function runSeed(seed: number): void {
+  const fuzz = new EnaFuzz(seed);
+  try {
+    fuzz.run(stepsPerSeed);
+  } catch (error) {
+    const steps = fuzz.log.map((line) => `  ${line}`).join('\n');
+    throw new Error(`VIRTFN_FUZZ_SECONDS=0 VIRTFN_FUZZ_SEED=${seed} replays this:\n${steps}`, {
+      cause: error,
+    });
+  }
+}
+
+test('a hostile driver breaks nothing but its own function, and that only until its reset', () => {
+  const end = performance.now() + Number(seconds ?? 0) * 1000;
+  const last = firstSeed + (seconds === undefined ? defaultSeeds - 1 : 0);
+  for (let seed = firstSeed; seed <= last || performance.now() < end; seed++) runSeed(seed);
+});

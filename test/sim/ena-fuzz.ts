@@ -1,0 +1,395 @@
+/**
+ * A seeded fuzzer for an ENA function: a hostile driver writes anything anywhere, next to a driver
+ * that behaves on the same switch. What must hold whatever the first one does:
+ *
+ * - nothing throws, and one access does a bounded amount of work;
+ * - only memory that was handed over is written: canaries lie around the hostile guest's memory,
+ *   in the same buffer, and in a DMA window that is never named;
+ * - of the other guest's memory only its rings' answers and its posted buffers change, its driver
+ *   sees no broken completion, and its frames keep arriving;
+ * - after a reset the function works again.
+ *
+ * The same seed replays the same run.
+ */
+import assert from 'node:assert/strict';
+import { EnaFunction } from '../../src/devices/ena/ena-function.ts';
+import { DmaArena } from '../../src/drivers/dma-arena.ts';
+import { EnaDriver } from '../../src/drivers/ena/driver.ts';
+import { VirtualClock } from '../../src/lib/clock.ts';
+import { Diagnostics } from '../../src/lib/diagnostics.ts';
+import { Prng } from '../../src/lib/prng.ts';
+import type { Frame } from '../../src/net/frame.ts';
+import type { Endpoint, Port } from '../../src/net/port.ts';
+import type { Reason } from '../../src/net/reasons.ts';
+import type { FunctionHost } from '../../src/pci/function.ts';
+import { Switch } from '../../src/switch/switch.ts';
+import { FuzzValues } from './ena-fuzz-values.ts';
+import { plainFrame } from './naive-packets.ts';
+
+const canary = 0xa5;
+const guardBytes = 64 * 1024;
+const poolBytes = 1 << 20;
+const poolBase = 2 ** 33;
+/** Mapped, but the fuzzer never says this address. */
+const secretBase = 0x7a5c_0000_0000;
+const victimBase = 2 ** 34;
+const maxFramesPerAccess = 8192;
+const smallRings = { txDepth: 32, rxDepth: 32, txBufferBytes: 2048, rxBufferBytes: 2048 };
+
+/** Counts what the device gives the switch, so that one access can be held to its bound. */
+class CountingPort implements Port {
+  frames = 0;
+  readonly #port: Port;
+
+  constructor(port: Port) {
+    this.#port = port;
+  }
+  transmit(frame: Frame): Reason {
+    this.frames++;
+    return this.#port.transmit(frame);
+  }
+  flush(): void {
+    this.#port.flush();
+  }
+  drain(): void {
+    this.#port.drain();
+  }
+  connect(endpoint: Endpoint | null): void {
+    this.#port.connect(endpoint);
+  }
+}
+
+/** A submission queue that the fuzzer knows of. */
+type KnownQueue = { isTx: boolean; address: number; depth: number; doorbell: number; tail: number };
+
+export class EnaFuzz {
+  readonly #prng: Prng;
+  readonly #values: FuzzValues;
+  readonly #clock = new VirtualClock();
+  readonly #switch = new Switch({ clock: this.#clock });
+  readonly #everything = new Uint8Array(2 * guardBytes + 2 * poolBytes);
+  readonly #pool: DmaArena;
+  readonly #port: CountingPort;
+  readonly #device: EnaFunction;
+  readonly #victim: EnaDriver;
+  readonly #shadow: Uint8Array;
+  #driver: EnaDriver;
+  #queues: KnownQueue[] = [];
+  #mapped = true;
+  /** Commands in a row that the device did not answer. */
+  #unanswered = 0;
+  #sent = 0;
+  /** How often the hostile driver broke each rule: what a run has reached. */
+  readonly refusals = new Diagnostics();
+  /** The newest steps, for the report of a failure. */
+  readonly log: string[] = [];
+
+  constructor(seed: number) {
+    this.#prng = new Prng(seed);
+    this.#values = new FuzzValues(this.#prng, poolBase, poolBytes);
+    this.#everything.fill(canary);
+    const part = (start: number, length: number) =>
+      this.#everything.subarray(start, start + length);
+    this.#pool = new DmaArena(part(guardBytes, poolBytes), poolBase);
+    const secret = part(guardBytes + poolBytes, poolBytes);
+    const { memory } = this.#pool;
+    memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
+    this.#port = new CountingPort(this.#switch.addPort({ name: 'hostile', mac: 0x0200_0000_0001 }));
+    const queuePairs = 4;
+    const options = { mac: Uint8Array.of(2, 0, 0, 0, 0, 1), linkMbps: 10_000, queuePairs };
+    this.#device = new EnaFunction(options, this.#host(this.#pool, this.refusals), this.#port);
+    this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, maxPolls: 1 });
+
+    const arena = new DmaArena(poolBytes, victimBase);
+    const port = this.#switch.addPort({ name: 'victim', mac: 0x0200_0000_0002 });
+    const mac = Uint8Array.of(2, 0, 0, 0, 0, 2);
+    const host = this.#host(arena, new Diagnostics());
+    const device = new EnaFunction({ mac, linkMbps: 10_000 }, host, port);
+    this.#victim = new EnaDriver(device, arena, { ...smallRings, mtu: 9000 });
+    this.#victim.start();
+    this.#shadow = arena.bytes.slice();
+  }
+
+  #host(arena: DmaArena, diagnostics: Diagnostics): FunctionHost {
+    return {
+      memory: arena.memory,
+      interrupts: { raise: () => {} },
+      clock: this.#clock,
+      deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
+      diagnostics,
+    };
+  }
+
+  /** Throws an AssertionError when something did not hold. */
+  run(steps: number): void {
+    if (!this.#prng.oneIn(4)) {
+      this.#bringUp();
+      this.#remakeRxQueues();
+    }
+    for (let i = 0; i < steps; i++) {
+      this.#port.frames = 0;
+      this.#step();
+      assert.ok(this.#port.frames <= maxFramesPerAccess, `${this.#port.frames} frames at once`);
+      if ((i & 15) === 15) this.#verify();
+    }
+    this.#verify();
+    this.#recover();
+  }
+
+  // What the hostile driver does.
+
+  #step(): void {
+    const isDead = (this.#device.read(0, 0x58, 4) & 0x20) !== 0 || this.#unanswered > 2;
+    if (isDead && this.#prng.oneIn(4)) {
+      this.#bringUp();
+      if (!this.#prng.oneIn(3)) this.#remakeRxQueues();
+      return;
+    }
+    const kinds = [
+      ...new Array<() => void>(12).fill(() => this.#descriptors()),
+      ...new Array<() => void>(8).fill(() => this.#command()),
+      ...new Array<() => void>(4).fill(() => this.#victimTurn()),
+      () => this.#rawCommand(),
+      () => this.#doorbell(),
+      () => this.#anyRead(),
+      () => this.#clock.advance(this.#prng.below(3e9)),
+    ];
+    if (this.#prng.oneIn(20)) this.#rareStep();
+    else this.#prng.pick(kinds)();
+  }
+
+  #rareStep(): void {
+    const prng = this.#prng;
+    const kinds = [
+      () => this.#bringUp(),
+      () => this.#registerWrite(),
+      () => this.#anyWrite(),
+      () => this.#scribble(),
+      () => this.#device.reset(prng.pick(['function', 'detach'])),
+      () => this.#device.setLink(prng.oneIn(2)),
+      () => this.#setMapped(prng.oneIn(2)),
+      () => this.#device.config.write(prng.below(64) * 4, 4, prng.next()),
+      () => this.#write(0x54, this.#values.word()),
+    ];
+    prng.pick(kinds)();
+  }
+
+  #write(offset: number, value: number): void {
+    this.#note(`write ${offset.toString(16)} = ${value.toString(16)}`);
+    this.#device.write(0, offset, 4, value >>> 0);
+  }
+
+  #setMapped(mapped: boolean): void {
+    this.#note(`mapped ${mapped}`);
+    if (mapped === this.#mapped) return;
+    this.#mapped = mapped;
+    const { memory, bytes } = this.#pool;
+    if (!mapped) memory.remove(poolBase, poolBytes);
+    else memory.add({ iova: poolBase, memory: bytes, readable: true, writable: true });
+  }
+
+  /** Behaves for once, so that there is a state worth disturbing. */
+  #bringUp(): void {
+    this.#note('bring up');
+    this.#unanswered = 0;
+    this.#setMapped(true);
+    this.#pool.release(0);
+    this.#driver = new EnaDriver(this.#device, this.#pool, {
+      ...smallRings,
+      maxPolls: 1,
+      queuePairs: 1 + this.#prng.below(2),
+      mtu: this.#prng.pick([1500, 9000]),
+    });
+    this.#driver.start();
+    this.#queues = [];
+    for (const isTx of [true, false])
+      for (const queue of isTx ? this.#driver.tx : this.#driver.rx) {
+        const { sqAddress: address, doorbellOffset: doorbell, tail } = queue;
+        this.#queues.push({ isTx, address, depth: queue.spec.depth, doorbell, tail });
+      }
+  }
+
+  /** Receive queues without buffers: those that the fuzzer posts come first. */
+  #remakeRxQueues(): void {
+    for (const queue of this.#queues) if (!queue.isTx) queue.tail = 0;
+    for (const [i, queue] of this.#driver.rx.entries()) {
+      this.#driver.destroyQueue(queue, 'RX');
+      this.#driver.createQueue(queue, 'RX', 1 + i);
+    }
+    this.#driver.rss.spread(this.#driver.rx.map((queue) => queue.sqIndex));
+  }
+
+  #descriptors(): void {
+    if (this.#queues.length === 0) {
+      this.#doorbell();
+      return;
+    }
+    const queue = this.#prng.pick(this.#queues);
+    const count = 1 + this.#prng.below(6);
+    // A full receive ring mostly has its newest descriptors changed behind the device's back.
+    if (!queue.isTx && queue.tail + count > queue.depth && !this.#prng.oneIn(20))
+      queue.tail = (queue.tail - count) & 0xffff;
+    for (let i = 0; i < count; i++) {
+      const phase = (queue.tail & queue.depth) === 0 ? 1 : 0;
+      const at = queue.address + (queue.tail & (queue.depth - 1)) * 16;
+      const word = this.#pool.offset(at) >>> 2;
+      const isFirst = i === 0;
+      const isLast = i === count - 1;
+      if (queue.isTx) this.#values.txDescriptor(this.#pool.words, word, phase, isFirst, isLast);
+      else this.#values.rxDescriptor(this.#pool.words, word, phase);
+      queue.tail = (queue.tail + 1) & 0xffff;
+    }
+    this.#note(`${count} ${queue.isTx ? 'Tx' : 'Rx'} descriptors`);
+    this.#write(queue.doorbell, queue.tail);
+  }
+
+  #command(): void {
+    const made = this.#values.command();
+    this.#note(`command ${made.name}`);
+    const done = this.#driver.admin.execute(made.record);
+    this.#unanswered = done === null ? this.#unanswered + 1 : 0;
+    if (done === null || done.status !== 0 || made.createdSq === null) return;
+    const word3 = done.words[3] as number;
+    const { isTx, address, depth } = made.createdSq;
+    this.#queues.push({ isTx, address, depth, doorbell: word3, tail: 0 });
+    if (this.#queues.length > 12) this.#queues.shift();
+  }
+
+  /** An entry of any words at the admin queue's tail, and any doorbell. */
+  #rawCommand(): void {
+    const { admin } = this.#driver;
+    const at = (this.#pool.offset(admin.sqAddress) >>> 2) + (admin.tail & 31) * 16;
+    this.#values.garbage(this.#pool.words, at, 16);
+    this.#write(0x2c, this.#prng.oneIn(3) ? this.#values.word() : admin.tail + 1);
+    admin.poll();
+  }
+
+  #doorbell(): void {
+    const offset = 0x4000 + this.#prng.below(10) * 64;
+    this.#write(offset, this.#prng.oneIn(2) ? this.#prng.below(40) : this.#values.word());
+  }
+
+  #registerWrite(): void {
+    const offset = this.#prng.below(0x108 / 4) * 4;
+    const isAddress = [0x10, 0x20, 0x38, 0x60].includes(offset);
+    if (!isAddress) {
+      this.#write(offset, this.#values.word());
+      return;
+    }
+    const address = this.#values.address();
+    this.#write(offset, address % 2 ** 32);
+    this.#write(offset + 4, Math.floor(address / 2 ** 32));
+  }
+
+  #anyWrite(): void {
+    const size = this.#prng.pick([1, 2, 4] as const);
+    const offset = this.#prng.below(0x8000 / size) * size;
+    this.#note(`write${size} ${offset.toString(16)}`);
+    this.#device.write(0, offset, size, this.#values.word());
+  }
+
+  #anyRead(): void {
+    const size = this.#prng.pick([1, 2, 4] as const);
+    this.#device.read(0, this.#prng.below(0x8000 / size) * size, size);
+    this.#write(0x5c, this.#values.word());
+  }
+
+  /** The guest writes its own memory behind the device's back: rings, buffers, anything. */
+  #scribble(): void {
+    const words = 1 + this.#prng.below(64);
+    const at = this.#prng.below((this.#pool.mark() >>> 2) + 1);
+    const { length } = this.#pool.words;
+    this.#values.garbage(this.#pool.words, Math.min(at, length - words), words);
+    this.#note(`scribble ${at}`);
+  }
+
+  // The driver that behaves, and what must hold.
+
+  #victimTurn(): void {
+    const driver = this.#victim;
+    const tx = driver.tx[0];
+    assert.ok(tx);
+    for (let n = this.#prng.below(8); n >= 0; n--) {
+      const length = 60 + this.#prng.below(this.#prng.oneIn(3) ? 8954 : 1440);
+      tx.send(plainFrame(0x0200_0000_0002, 0x0200_0000_0001, length, this.#sent++), 0, length);
+    }
+    tx.kick();
+    driver.poll();
+    for (const rx of driver.rx) {
+      while (rx.next());
+      rx.replenish();
+    }
+    this.#shadow.set(driver.arena.bytes);
+  }
+
+  #verify(): void {
+    const guards = [this.#everything.subarray(0, guardBytes)];
+    guards.push(this.#everything.subarray(guardBytes + poolBytes));
+    for (const guard of guards) assert.ok(isUntouched(guard), 'a canary was overwritten');
+    assert.equal(this.#victim.fault, null, 'the other driver was given a broken completion');
+    let from = 0;
+    const { arena, admin, events, mmio, tx, rx } = this.#victim;
+    const open: [address: number, bytes: number][] = [
+      [admin.cqAddress, 32 * 64],
+      [events.address, 16 * 64],
+      [mmio.respAddress, 8],
+      ...tx.map((q): [number, number] => [q.cqAddress, q.spec.depth * 8]),
+      ...rx.map((q): [number, number] => [q.cqAddress, q.spec.depth * 16]),
+      ...rx.map((q): [number, number] => [q.bufferAddress, q.spec.depth * q.spec.bufferBytes]),
+    ];
+    open.sort(([x], [y]) => x - y);
+    for (const [address, bytes] of [...open, [victimBase + poolBytes, 0] as const]) {
+      const until = arena.offset(address);
+      const same = Buffer.compare(
+        arena.bytes.subarray(from, until),
+        this.#shadow.subarray(from, until),
+      );
+      assert.equal(same, 0, `the other guest's memory changed in ${from} .. ${until}`);
+      from = until + bytes;
+    }
+  }
+
+  /** A proper driver takes the function over, and frames pass both ways. */
+  #recover(): void {
+    this.#note('recover');
+    this.#device.setLink(true);
+    this.#bringUp();
+    for (let i = 0; i < 8; i++) this.#victimTurn();
+    const [tx, rx] = [this.#driver.tx[0], this.#victim.rx[0]];
+    const [back, own] = [this.#victim.tx[0], this.#driver.rx];
+    assert.ok(tx && rx && back);
+    for (let taken = 1; taken > 0; ) {
+      taken = 0;
+      for (const queue of own) {
+        for (; queue.next(); taken++);
+        queue.replenish();
+      }
+    }
+    const there = plainFrame(0x0200_0000_0001, 0x0200_0000_0002, 777, 1);
+    assert.ok(tx.send(there, 0, there.length));
+    tx.kick();
+    assert.ok(rx.next(), 'after a reset the function sends no more');
+    assert.equal(rx.length, 777);
+    const again = plainFrame(0x0200_0000_0002, 0x0200_0000_0001, 555, 2);
+    back.reap();
+    assert.ok(back.send(again, 0, again.length));
+    back.kick();
+    const got = own.find((queue) => queue.next());
+    assert.equal(got?.length, 555, 'after a reset the function receives no more');
+    this.#verifyTail();
+  }
+
+  #verifyTail(): void {
+    this.#shadow.set(this.#victim.arena.bytes);
+    this.#verify();
+  }
+
+  #note(what: string): void {
+    this.log.push(what);
+    if (this.log.length > 30) this.log.shift();
+  }
+}
+
+const untouched = new Uint8Array(poolBytes + guardBytes).fill(canary);
+const isUntouched = (bytes: Uint8Array): boolean =>
+  Buffer.compare(bytes, untouched.subarray(0, bytes.length)) === 0;
