@@ -1,0 +1,145 @@
+/**
+ * `virtfn nic`: serves bare functions on one switch until it is interrupted, and tells what their
+ * drivers do. Any VMM that speaks vfio-user can attach.
+ */
+import { type Command, InvalidArgumentError } from 'commander';
+import { Dataplane } from '../host/dataplane/dataplane.ts';
+import {
+  type ChosenFunction,
+  chooseFunctions,
+  dataplaneConfig,
+  FunctionError,
+  profileNames,
+} from '../host/nic/functions.ts';
+import { InstanceTypes } from '../vpc/instance-types.ts';
+import { explain } from './explain.ts';
+import { interruptible } from './interrupt.ts';
+import { JsonTeller, type Teller, TextTeller } from './nic-events.ts';
+import { UsageError } from './usage-error.ts';
+
+type NicOptions = {
+  model: string;
+  socket: string[];
+  mac: string[];
+  linkMbps?: number;
+  type?: string;
+  profile?: string;
+  pcap?: string;
+  trace: boolean;
+  json: boolean;
+  explain?: string;
+};
+
+/** What a link is said to do when nobody says: the speed of most current types. */
+const defaultLinkMbps = 12_500;
+
+const help = `
+Each --socket is one PCI function and one port of a switch that answers ARP and DHCP: guests get
+10.0.0.10, 10.0.0.11, ... in the order of the sockets. Stop it with Ctrl-C: the sockets go away and
+each port's counters are printed.
+
+What a driver does that the hardware would not accept is refused, and told with the rule it broke.
+
+Examples:
+  $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
+  $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
+  $ virtfn nic --explain cq-vector      what a refusal means, and who says so
+  $ virtfn nic --explain list           all rules`;
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+export function addNicCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('nic')
+    .summary('serve bare NIC functions at sockets, for any VMM that speaks vfio-user')
+    .description('Serves NIC functions over vfio-user, joined by one switch with DHCP.')
+    .option('--model <model>', 'which NIC: ena', 'ena')
+    .option('--socket <path>', 'where a VMM connects; once per function', collect, [])
+    .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect, [])
+    .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinkMbps})`, megabits)
+    .option('--type <type>', 'take the speed from an EC2 instance type, like c6i.large')
+    .option('--profile <name>', `generation of the card: ${profileNames.join(', ')}`)
+    .option('--pcap <file>', 'capture all frames of the switch')
+    .option('--trace', 'tell about admin commands and resets too', false)
+    .option('--json', 'events as JSON, one a line, on stdout', false)
+    .option('--explain <rule>', 'print a rule with its source, and exit (list: all of them)')
+    .addHelpText('after', help)
+    .action(async (options: NicOptions) => exit(await runNic(options)));
+}
+
+function megabits(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 2 ** 31)
+    throw new InvalidArgumentError('Expected a whole number of Mbit/s, like 12500.');
+  return value;
+}
+
+async function runNic(options: NicOptions): Promise<number> {
+  if (options.explain !== undefined) {
+    for (const line of explain(options.explain)) console.log(line);
+    return 0;
+  }
+  const functions = functionsOf(options);
+  const teller = options.json ? new JsonTeller(functions) : new TextTeller(functions);
+  return interruptible((signal) => serve(functions, options, teller, signal));
+}
+
+async function serve(
+  functions: readonly ChosenFunction[],
+  { pcap, trace }: NicOptions,
+  teller: Teller,
+  signal: AbortSignal,
+): Promise<number> {
+  const config = dataplaneConfig(functions, { trace, ...(pcap !== undefined && { pcap }) });
+  const dataplane = await Dataplane.start(config, (event) => teller.event(event));
+  try {
+    await Promise.race([dataplane.ended(), aborted(signal)]);
+  } finally {
+    await dataplane.close();
+    teller.end(dataplane.counters());
+  }
+  return 0;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function functionsOf(options: NicOptions): ChosenFunction[] {
+  const { socket: sockets, mac: macs, profile } = options;
+  if (options.model !== 'ena')
+    throw new UsageError(`there is no NIC model '${options.model}'; expected: ena`);
+  if (sockets.length === 0)
+    throw new UsageError('no --socket was given; expected a path, like --socket vf0.sock');
+  if (macs.length > sockets.length)
+    throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
+  const linkMbps = linkOf(options);
+  const requests = sockets.map((socket, i) => {
+    const mac = macs[i];
+    return {
+      ...{ name: `vf${i}`, socket, linkMbps },
+      ...(mac !== undefined && { mac }),
+      ...(profile !== undefined && { profile }),
+    };
+  });
+  try {
+    return chooseFunctions(requests);
+  } catch (error) {
+    if (error instanceof FunctionError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function linkOf({ type, linkMbps }: NicOptions): number {
+  if (type === undefined) return linkMbps ?? defaultLinkMbps;
+  if (linkMbps !== undefined)
+    throw new UsageError('--type and --link-mbps were both given; expected one of them');
+  try {
+    return InstanceTypes.load().linkMbps(type);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
