@@ -72,7 +72,15 @@ export class TestFunction implements PciFunction {
     );
   }
 
+  /** What the seam promises to every function. */
+  #check(bar: number, offset: number, size: AccessSize): void {
+    const sizeBytes = this.bars.find(({ index }) => index === bar)?.sizeBytes ?? 0;
+    if (offset % size !== 0 || offset + size > sizeBytes)
+      throw new Error(`BAR ${bar}: ${size} bytes at ${offset} were let through`);
+  }
+
   read(bar: number, offset: number, size: AccessSize): number {
+    this.#check(bar, offset, size);
     if (bar === 1) return this.#msix.covers(1, offset) ? this.#msix.read(1, offset, size) : 0;
     this.log.push(`read ${bar} 0x${offset.toString(16)} ${size}`);
     let value = 0;
@@ -81,6 +89,7 @@ export class TestFunction implements PciFunction {
   }
 
   write(bar: number, offset: number, size: AccessSize, value: number): void {
+    this.#check(bar, offset, size);
     if (bar === 1) {
       if (this.#msix.covers(1, offset)) this.#msix.write(1, offset, size, value);
       return;
