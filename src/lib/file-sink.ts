@@ -17,7 +17,9 @@ export class FileSink implements ByteSink {
   /** Pipes and terminals have no positions: they are written to in order, and waited for. */
   readonly #hasPositions: boolean;
   #at = 0;
+  /** Given to the system, and not known to be in the file. */
   #underWay: Uint8Array | null = null;
+  #busy = false;
   #closing = false;
 
   /** Makes or empties the file. Throws when it cannot. */
@@ -37,17 +39,21 @@ export class FileSink implements ByteSink {
       return;
     }
     this.#underWay = bytes;
+    this.#busy = true;
     this.#writeRest(bytes, this.#at, (error) => {
+      if (this.#underWay !== null) this.#at += bytes.length;
       this.#underWay = null;
+      this.#busy = false;
       if (this.#closing) closeSync(this.#fd);
-      else this.#at += bytes.length;
       done(error);
     });
   }
 
   writeNow(bytes: Uint8Array): void {
     // The same bytes at the same place: it does not matter which of the two writes is the later.
-    if (this.#underWay !== null) this.#writeAll(this.#underWay);
+    const before = this.#underWay;
+    this.#underWay = null;
+    if (before !== null) this.#writeAll(before);
     this.#writeAll(bytes);
   }
 
@@ -55,7 +61,7 @@ export class FileSink implements ByteSink {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    if (this.#underWay === null) closeSync(this.#fd);
+    if (!this.#busy) closeSync(this.#fd);
   }
 
   #writeAll(bytes: Uint8Array): void {

@@ -96,9 +96,9 @@ test('a file that was written reads back: names, times, lengths, directions and 
   }
 });
 
-test('while a write is under way the other buffer fills; then packets are dropped and counted', () => {
+test('told to drop, it drops and counts packets while both buffers are full', () => {
   const sink = new MemorySink();
-  const w = new PcapngWriter(sink, { bufferBytes: 0 });
+  const w = new PcapngWriter(sink, { bufferBytes: 0, whenFull: 'drop' });
   const id = w.addInterface({ name: 'a' });
   const packet = new Uint8Array(10_000);
   for (let n = 0; n < 100; n++) put(w, id, n, packet);
@@ -137,6 +137,28 @@ test('a write that fails stops the capture, and close says why', () => {
   put(w, id, 0, new Uint8Array(60));
   assert.equal(w.dropped, 1);
   assert.throws(() => w.close(), /disk full/);
+});
+
+test('told to wait, it loses nothing, whichever of its writes ends first', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'virtfn-pcapng-'));
+  try {
+    const path = join(folder, 'x.pcapng');
+    const w = PcapngWriter.toFile(path, { bufferBytes: 0 });
+    const id = w.addInterface({ name: 'a' });
+    for (let n = 0; n < 800; n++) {
+      put(w, id, n, new Uint8Array(1400).fill(n));
+      if (n % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    w.close();
+    const packets = readBlocks(readFileSync(path)).filter((block) => block.type === 6);
+    assert.deepEqual([packets.length, w.dropped], [800, 0]);
+    assert.ok(
+      packets.every((p, n) => p.body.getUint8(20) === (n & 255)),
+      'in order',
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('what is under way when the writer is closed is in the file at once', async () => {

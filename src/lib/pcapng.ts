@@ -3,8 +3,8 @@
  * name, packets with nanosecond times, direction and a comment.
  *
  * Packets go into one of two buffers; the other one is on its way to the file. When both are full
- * packets are dropped and counted: a capture never holds up the data plane. What was dropped
- * stands in the interface statistics at the file's end.
+ * the writer waits for the file or, if told to, drops packets and counts them; the count stands
+ * in the interface statistics at the file's end.
  */
 import { type ByteSink, FileSink } from './file-sink.ts';
 
@@ -34,6 +34,8 @@ export const direction = { unknown: 0, inbound: 1, outbound: 2 } as const;
 export type PcapngOptions = {
   /** Both buffers together; 8 MiB unless told. */
   readonly bufferBytes?: number;
+  /** `drop`: a capture never holds up the data plane; `wait`, the default: it is complete. */
+  readonly whenFull?: 'drop' | 'wait';
   /** Longer packets are cut to this; 256 KiB, which is none, unless told. */
   readonly snapBytes?: number;
   /** Wall-clock time, in ms since 1970, at time 0 of the packets' clock; 0 unless told. */
@@ -56,6 +58,7 @@ export class PcapngWriter {
 
   readonly #sink: ByteSink;
   readonly #snapBytes: number;
+  readonly #waits: boolean;
   readonly #epochSeconds: number;
   readonly #epochNs: number;
   readonly #droppedBy: number[] = [];
@@ -72,6 +75,7 @@ export class PcapngWriter {
     const half = Math.max(batchBytes * 4, (options.bufferBytes ?? 8 * 1024 * 1024) >>> 1);
     this.#sink = sink;
     this.#snapBytes = Math.min(options.snapBytes ?? 256 * 1024, half >>> 1);
+    this.#waits = options.whenFull !== 'drop';
     const epochMs = options.epochMs ?? 0;
     this.#epochSeconds = Math.floor(epochMs / 1000);
     this.#epochNs = Math.round((epochMs - this.#epochSeconds * 1000) * 1e6);
@@ -175,7 +179,18 @@ export class PcapngWriter {
     const limit = this.bytes.length - 64 * (this.#droppedBy.length + 1);
     if (this.#used + size <= limit) return true;
     this.flush();
+    if (this.#used + size > limit && this.#waits) this.#flushNow();
     return this.#used + size <= limit;
+  }
+
+  /** Empties the buffer while the other one is still on its way. */
+  #flushNow(): void {
+    try {
+      this.#sink.writeNow(this.bytes.subarray(0, this.#used));
+    } catch (error) {
+      this.error = error as Error;
+    }
+    this.#used = 0;
   }
 
   #swap(): void {
