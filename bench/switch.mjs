@@ -7,7 +7,7 @@ import { copyBytes } from '../dist/src/net/copy.js';
 import { checksum, Frame } from '../dist/src/net/frame.js';
 import { verifySums } from '../dist/src/net/offload.js';
 import { R } from '../dist/src/net/reasons.js';
-import { buildPacket } from '../dist/src/net/test-packets.js';
+import { buildPacket } from '../dist/src/net/testing-packets.js';
 import { Switch } from '../dist/src/switch/switch.js';
 import { attachNetwork } from '../dist/src/vpc/network.js';
 import { defaultPlan } from '../dist/src/vpc/plan.js';

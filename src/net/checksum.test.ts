@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../lib/prng.ts';
 import { fold, internetChecksum, pseudoHeaderSum, sumBytes } from './checksum.ts';
-import { naiveChecksum, naiveSum } from './test-packets.ts';
+import { naiveChecksum, naiveSum } from './testing-packets.ts';
 
 test('the example of RFC 1071 section 3 sums to ddf2', () => {
   const example = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7);

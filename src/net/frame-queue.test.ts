@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Prng } from '../lib/prng.ts';
 import { Frame } from './frame.ts';
 import { FrameQueue } from './frame-queue.ts';
-import { frameBytes, loadPieces } from './test-packets.ts';
+import { frameBytes, loadPieces } from './testing-packets.ts';
 
 test('frames come out as they went in, in order, through thousands of wraps', () => {
   const seed = Date.now() & 0xffff;

@@ -5,7 +5,7 @@ import { pseudoHeaderSum } from './checksum.ts';
 import { checksum, Frame } from './frame.ts';
 import { finishOffload, sumVerdict, verifySums } from './offload.ts';
 import { R } from './reasons.ts';
-import { buildPacket, frameBytes, loadPieces, type PacketSpec } from './test-packets.ts';
+import { buildPacket, frameBytes, loadPieces, type PacketSpec } from './testing-packets.ts';
 
 const randomBytes = (random: Prng, length: number): Uint8Array =>
   Uint8Array.from({ length }, () => random.next());

@@ -4,7 +4,7 @@ import { Prng } from '../lib/prng.ts';
 import { Frame } from './frame.ts';
 import { formatIpv4 } from './ipv4.ts';
 import { fragment, Headers } from './parse.ts';
-import { address6, buildPacket, loadPieces, type PacketSpec } from './test-packets.ts';
+import { address6, buildPacket, loadPieces, type PacketSpec } from './testing-packets.ts';
 
 function parsed(bytes: Uint8Array, headBytes = 256): Headers {
   const frame = new Frame();

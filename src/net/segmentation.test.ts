@@ -5,7 +5,7 @@ import { Frame } from './frame.ts';
 import { verifySums } from './offload.ts';
 import { R } from './reasons.ts';
 import { minMss, Segmenter } from './segmentation.ts';
-import { buildPacket, frameBytes, loadPieces, type PacketSpec } from './test-packets.ts';
+import { buildPacket, frameBytes, loadPieces, type PacketSpec } from './testing-packets.ts';
 
 /** Every produced frame as bytes, in order. */
 function segmentsOf(bytes: Uint8Array, mss: number, headBytes: number, pieces: number[]) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Frame } from './frame.ts';
 import { parseIpv4 } from './ipv4.ts';
-import { buildPacket, loadPieces } from './test-packets.ts';
+import { buildPacket, loadPieces } from './testing-packets.ts';
 import { rssInput, Toeplitz } from './toeplitz.ts';
 
 /** The key and the vectors of "Verifying the RSS Hash Calculation" (Microsoft). */

@@ -5,11 +5,11 @@ import { Prng } from '../lib/prng.ts';
 import { formatMac, parseMac } from '../net/ethernet.ts';
 import { checksum, Frame } from '../net/frame.ts';
 import { R, reasonNames } from '../net/reasons.ts';
-import { buildPacket } from '../net/test-packets.ts';
+import { buildPacket } from '../net/testing-packets.ts';
 import type { PortOptions } from './port.ts';
 import { notMine } from './responder.ts';
 import { Switch } from './switch.ts';
-import { TestEndpoint } from './test-endpoint.ts';
+import { TestEndpoint } from './testing-endpoint.ts';
 
 const mac = (n: number): number[] => [2, 0, 0, 0, 0, n];
 const macNumber = (n: number): number => parseMac(formatMac(0x02_00_00_00_00_00 + n));

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { VirtualClock } from '../lib/clock.ts';
 import type { ByteSink } from '../lib/file-sink.ts';
 import { PcapngWriter } from '../lib/pcapng.ts';
-import { buildPacket } from '../net/test-packets.ts';
+import { buildPacket } from '../net/testing-packets.ts';
 import { Switch } from './switch.ts';
 import { PcapTap } from './tap-pcap.ts';
-import { TestEndpoint } from './test-endpoint.ts';
+import { TestEndpoint } from './testing-endpoint.ts';
 
 /** Captures one delivered and one runt frame; returns the file as text, for its strings. */
 function capture(both: boolean): string {
