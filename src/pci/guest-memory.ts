@@ -47,6 +47,8 @@ export class GuestMemory {
   /** Changes whenever a window was removed. */
   generation = 0;
   #windows: Window[] = [];
+  /** Indexes of the windows, by address. */
+  #order: number[] = [];
   /** The window of the last hit: most accesses fall into the same one. */
   #last = 0;
 
@@ -57,8 +59,10 @@ export class GuestMemory {
     return memory;
   }
 
-  /** Throws a RangeError when the window is empty, too large, misaligned or overlaps by contents
-   * that differ; the caller answers its peer. Windows of one mapping may overlap. */
+  /**
+   * Throws a RangeError when the window is empty, too large or misaligned; the caller answers its
+   * peer, and has seen to it that windows overlap only where they are the same bytes.
+   */
   add(spec: WindowSpec): void {
     const { iova, memory, readable, writable } = spec;
     const mapped = memory instanceof Uint8Array;
@@ -76,6 +80,16 @@ export class GuestMemory {
       words,
       remote: mapped ? null : memory.remote,
     });
+    this.#sort();
+  }
+
+  #sort(): void {
+    const windows = this.#windows;
+    const byAddress = (a: number, b: number): number => {
+      const [one, two] = [windows[a] as Window, windows[b] as Window];
+      return one.iova - two.iova || one.end - two.end;
+    };
+    this.#order = windows.map((_, index) => index).sort(byAddress);
   }
 
   /** Removes every window that lies inside the range; returns how many there were. */
@@ -95,6 +109,7 @@ export class GuestMemory {
 
   #invalidate(): void {
     this.#last = 0;
+    this.#sort();
     this.generation++;
   }
 
@@ -104,14 +119,20 @@ export class GuestMemory {
     const windows = this.#windows;
     const hit = windows[this.#last];
     if (hit !== undefined && iova >= hit.iova && end <= hit.end) return this.#last;
-    for (let i = 0; i < windows.length; i++) {
-      const window = windows[i] as Window;
-      if (iova >= window.iova && end <= window.end) {
-        this.#last = i;
-        return i;
-      }
+    // The last window that starts at or before `iova`: of overlapping ones it reaches furthest.
+    const order = this.#order;
+    let low = 0;
+    let high = order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((windows[order[middle] as number] as Window).iova <= iova) low = middle + 1;
+      else high = middle;
     }
-    return -1;
+    if (low === 0) return -1;
+    const index = order[low - 1] as number;
+    if (end > (windows[index] as Window).end) return -1;
+    this.#last = index;
+    return index;
   }
 
   /** The bytes of a mapped window that may be read; null when it is remote or not readable. */
