@@ -1,0 +1,151 @@
+/**
+ * Two guests on a data plane of their own: what most guest tests start from. Where QEMU or the
+ * guests cannot be had, tests are skipped with the reason; in CI that is a failure.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Dataplane, type DataplaneEvent } from '../../src/host/dataplane/dataplane.ts';
+import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
+import { ensureTools, type Tools } from '../../src/host/guest/tools.ts';
+import { parseMac } from '../../src/net/ethernet.ts';
+import { defaultPlan } from '../../src/vpc/plan.ts';
+
+export const kernels = ['6.12', '7'] as const;
+
+const hosts = [
+  { name: 'a', mac: '02:00:00:00:00:0a', address: '10.0.0.10' },
+  { name: 'b', mac: '02:00:00:00:00:0b', address: '10.0.0.11' },
+] as const;
+
+export type Host = (typeof hosts)[number]['name'];
+
+export type PairOptions = {
+  /** Series of the guests' kernel. */
+  readonly kernel: string;
+  readonly cpus?: number;
+  readonly profile?: string;
+  readonly queuePairs?: number;
+};
+
+export class Pair {
+  readonly events: DataplaneEvent[] = [];
+  readonly vms: Record<Host, Vm>;
+  readonly dataplane: Dataplane;
+  readonly #directory: string;
+  readonly #tools: Tools;
+  readonly #options: PairOptions;
+
+  private constructor(
+    options: PairOptions,
+    tools: Tools,
+    directory: string,
+    dataplane: Dataplane,
+    vms: Record<Host, Vm>,
+  ) {
+    this.#options = options;
+    this.#tools = tools;
+    this.#directory = directory;
+    this.dataplane = dataplane;
+    this.vms = vms;
+    dataplane.listen((event) => this.events.push(event));
+  }
+
+  static async start(options: PairOptions, tools: Tools): Promise<Pair> {
+    const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
+    const { profile, queuePairs } = options;
+    const dataplane = await Dataplane.start({
+      functions: hosts.map(({ name, mac }) => ({
+        name,
+        model: 'ena',
+        socket: join(directory, `${name}.sock`),
+        mac,
+        linkMbps: 12_500,
+        ...(profile === undefined ? {} : { profile }),
+        ...(queuePairs === undefined ? {} : { queuePairs }),
+      })),
+      plan: {
+        ...defaultPlan,
+        leases: hosts.map(({ name, mac, address }) => ({
+          mac: parseMac(mac),
+          address,
+          hostname: name,
+        })),
+      },
+      arp: 'router',
+      trace: false,
+    });
+    try {
+      const [a, b] = await Promise.all(
+        hosts.map(({ name }) => boot(name, options, tools, directory)),
+      );
+      if (a === undefined || b === undefined) throw new Error('two guests were to start');
+      return new Pair(options, tools, directory, dataplane, { a, b });
+    } catch (error) {
+      await dataplane.close();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Waits for the stock driver, then for an address: `eth0`. */
+  async up(name: Host): Promise<string> {
+    const vm = this.vms[name];
+    const iface = await vm.waitForDriver('ena');
+    await vm.dhcp(iface);
+    return iface;
+  }
+
+  /** A new guest at the same socket. */
+  async restart(name: Host): Promise<void> {
+    this.vms[name] = await boot(name, this.#options, this.#tools, this.#directory);
+  }
+
+  address(name: Host): string {
+    return hosts.find((host) => host.name === name)?.address ?? '';
+  }
+
+  /** Rules that a function's driver broke. */
+  refusals(): string[] {
+    return this.events.flatMap((event) =>
+      event.kind === 'refusal' ? [`${event.function}: ${event.rule}: ${event.detail}`] : [],
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.vms).map((vm) => vm.close()));
+    await this.dataplane.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const boot = (name: string, options: PairOptions, tools: Tools, directory: string): Promise<Vm> => {
+  const [image] = tools.guestImages;
+  if (image === undefined) throw new Error(`no guest image of series ${options.kernel}`);
+  return startVm({
+    qemu: tools.qemu,
+    accelerator: 'tcg',
+    name,
+    image,
+    nics: [{ kind: 'vfio-user', socket: join(directory, `${name}.sock`) }],
+    cpus: options.cpus ?? 1,
+  });
+};
+
+/** QEMU and a guest image, or null after the test was skipped with the reason. */
+export async function toolsOrSkip(t: TestContext, kernel: string): Promise<Tools | null> {
+  try {
+    return await ensureTools({ kernels: [kernel] });
+  } catch (error) {
+    if (process.env['CI'] !== undefined) throw error;
+    t.skip(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
+/** What the guest's kernel said of a driver at warning level or above. */
+export async function complaints(vm: Vm, about: RegExp): Promise<string[]> {
+  const log = await vm.run('dmesg -r');
+  return log.split('\n').filter((line) => /^<[0-4]>/.test(line) && about.test(line));
+}
