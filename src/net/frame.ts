@@ -31,6 +31,8 @@ export const checksum = {
 export class Frame {
   /** Private copy of the first `headLength` bytes. */
   readonly head = new Uint8Array(maxHeadBytes);
+  /** The same bytes: for whoever reads or writes numbers. */
+  readonly headView = new DataView(this.head.buffer);
   headLength = 0;
   /** Bytes in all: head and segments. */
   length = 0;
@@ -122,6 +124,6 @@ export class Frame {
 
   /** The headers of this very frame. */
   parse(): void {
-    this.headers.parse(this.head, this.headLength, this.length, this.mss > 0);
+    this.headers.parse(this.headView, this.headLength, this.length, this.mss > 0);
   }
 }

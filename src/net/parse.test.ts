@@ -70,7 +70,7 @@ test('lengths that contradict the frame are malformed, unless the frame is still
   assert.equal(parsed(bytes).malformed, true);
   assert.equal(parsed(bytes).ipVersion, 0);
   const h = new Headers();
-  h.parse(bytes, bytes.length, bytes.length, true);
+  h.parse(new DataView(bytes.buffer), bytes.length, bytes.length, true);
   assert.deepEqual([h.malformed, h.ipEnd, h.payloadOffset], [false, bytes.length, 54]);
 });
 
@@ -97,21 +97,15 @@ test('nothing past the head is ever read, and garbage never throws', () => {
       extensions: { first: 0, bytes: [43, 0, 0, 0, 0, 0, 0, 0, 6, 1, ...Array(14).fill(0)] },
     },
   ];
-  let limit = 0;
-  const head = new Proxy(new Uint8Array(256), {
-    get(target, key) {
-      const index = Number(key);
-      assert.ok(index < limit, `seed ${seed}: byte ${index} of a head of ${limit}`);
-      return target[index];
-    },
-  });
   for (let n = 0; n < 5000; n++) {
     const bytes = buildPacket({ ...random.pick(specs), payload: new Uint8Array(20) });
     for (let i = random.below(4); i > 0; i--) bytes[12 + random.below(60)] = random.next();
-    for (let i = 0; i < bytes.length; i++) head[i] = bytes[i] as number;
-    limit = random.below(bytes.length + 1);
+    const limit = random.below(bytes.length + 1);
     const h = new Headers();
-    h.parse(head, limit, bytes.length, random.oneIn(4));
+    // A view of exactly the head: one byte more would be a RangeError.
+    const parse = () =>
+      h.parse(new DataView(bytes.buffer, 0, limit), limit, bytes.length, random.oneIn(4));
+    assert.doesNotThrow(parse, `seed ${seed}, a head of ${limit}`);
     assert.ok(h.l4Offset <= limit && h.payloadOffset <= limit && h.ipEnd <= bytes.length);
   }
 });

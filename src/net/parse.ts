@@ -5,7 +5,6 @@
  * change what was judged. Garbage sets `malformed` and leaves the unknown fields at their defaults;
  * nothing throws. Addresses and the low halves of MACs are signed 32-bit integers.
  */
-import { read16, read32 } from './bytes.ts';
 import { ethernet, etherType } from './ethernet.ts';
 import { icmp } from './icmp.ts';
 import { ipProtocol, ipv4, ipv4Fragment } from './ipv4.ts';
@@ -57,26 +56,27 @@ export class Headers {
   malformed = false;
 
   /**
-   * Fills the fields from `head[0 .. headLength]` of a frame of `length` bytes. `toSegment`: the
-   * frame is one that the network has still to cut up, whose IP length fields say nothing.
+   * Fills the fields from the first `headLength` bytes of a frame of `length` bytes; `head` views
+   * at least those. `toSegment`: the frame is one that the network has still to cut up, whose IP
+   * length fields say nothing.
    */
-  parse(head: Uint8Array, headLength: number, length: number, toSegment: boolean): void {
+  parse(head: DataView, headLength: number, length: number, toSegment: boolean): void {
     this.#clear();
     if (headLength < ethernet.bytes) {
       this.malformed = true;
       return;
     }
-    this.dstMacHi = read16(head, 0);
-    this.dstMacLo = read32(head, 2);
-    this.srcMacHi = read16(head, 6);
-    this.srcMacLo = read32(head, 8);
-    let type = read16(head, ethernet.type);
+    this.dstMacHi = head.getUint16(0);
+    this.dstMacLo = head.getInt32(2);
+    this.srcMacHi = head.getUint16(6);
+    this.srcMacLo = head.getInt32(8);
+    let type = head.getUint16(ethernet.type);
     let at: number = ethernet.bytes;
     if (type === etherType.vlan || type === etherType.serviceVlan) {
       for (let tags = 0; tags < 2; tags++) {
         if (at + ethernet.tagBytes > headLength) break;
-        if (tags === 0) this.vlan = read16(head, at);
-        type = read16(head, at + 2);
+        if (tags === 0) this.vlan = head.getUint16(at);
+        type = head.getUint16(at + 2);
         at += ethernet.tagBytes;
         if (type !== etherType.vlan && type !== etherType.serviceVlan) break;
       }
@@ -106,21 +106,21 @@ export class Headers {
     this.malformed = false;
   }
 
-  #ipv4(h: Uint8Array, at: number, headLength: number, length: number, toSegment: boolean): void {
+  #ipv4(h: DataView, at: number, headLength: number, length: number, toSegment: boolean): void {
     this.malformed = true;
     if (at + ipv4.minBytes > headLength) return;
-    const first = h[at] as number;
+    const first = h.getUint8(at);
     const headerBytes = (first & 15) * 4;
     if (first >>> 4 !== 4 || headerBytes < ipv4.minBytes || at + headerBytes > headLength) return;
-    const total = toSegment ? length - at : read16(h, at + ipv4.totalLength);
+    const total = toSegment ? length - at : h.getUint16(at + ipv4.totalLength);
     if (total < headerBytes || at + total > length) return;
     this.malformed = false;
     this.ipVersion = 4;
     this.ipEnd = at + total;
-    this.src = read32(h, at + ipv4.source);
-    this.dst = read32(h, at + ipv4.destination);
-    this.l4Protocol = h[at + ipv4.protocol] as number;
-    const bits = read16(h, at + ipv4.fragment);
+    this.src = h.getInt32(at + ipv4.source);
+    this.dst = h.getInt32(at + ipv4.destination);
+    this.l4Protocol = h.getUint8(at + ipv4.protocol);
+    const bits = h.getUint16(at + ipv4.fragment);
     if ((bits & ipv4Fragment.offsetMask) !== 0) {
       this.fragment = fragment.later;
       return;
@@ -129,23 +129,23 @@ export class Headers {
     this.#l4(h, at + headerBytes, headLength);
   }
 
-  #ipv6(h: Uint8Array, at: number, headLength: number, length: number, toSegment: boolean): void {
+  #ipv6(h: DataView, at: number, headLength: number, length: number, toSegment: boolean): void {
     this.malformed = true;
-    if (at + ipv6.bytes > headLength || (h[at] as number) >>> 4 !== 6) return;
-    const total = toSegment ? length - at : ipv6.bytes + read16(h, at + ipv6.payloadLength);
+    if (at + ipv6.bytes > headLength || h.getUint8(at) >>> 4 !== 6) return;
+    const total = toSegment ? length - at : ipv6.bytes + h.getUint16(at + ipv6.payloadLength);
     if (total < ipv6.bytes || at + total > length) return;
     this.malformed = false;
     this.ipVersion = 6;
     this.ipEnd = at + total;
-    this.src0 = read32(h, at + 8);
-    this.src1 = read32(h, at + 12);
-    this.src2 = read32(h, at + 16);
-    this.src = read32(h, at + 20);
-    this.dst0 = read32(h, at + 24);
-    this.dst1 = read32(h, at + 28);
-    this.dst2 = read32(h, at + 32);
-    this.dst = read32(h, at + 36);
-    const next = h[at + ipv6.nextHeader] as number;
+    this.src0 = h.getInt32(at + 8);
+    this.src1 = h.getInt32(at + 12);
+    this.src2 = h.getInt32(at + 16);
+    this.src = h.getInt32(at + 20);
+    this.dst0 = h.getInt32(at + 24);
+    this.dst1 = h.getInt32(at + 28);
+    this.dst2 = h.getInt32(at + 32);
+    this.dst = h.getInt32(at + 36);
+    const next = h.getUint8(at + ipv6.nextHeader);
     if (next === ipProtocol.tcp || next === ipProtocol.udp) {
       this.l4Protocol = next;
       this.#l4(h, at + ipv6.bytes, headLength);
@@ -153,7 +153,7 @@ export class Headers {
   }
 
   /** Walks the extension headers; a chain that leaves the head has no known L4 header. */
-  #extensions(h: Uint8Array, start: number, headLength: number, firstNext: number): void {
+  #extensions(h: DataView, start: number, headLength: number, firstNext: number): void {
     let next = firstNext;
     let at = start;
     for (let n = 0; n < maxIpv6Extensions; n++) {
@@ -176,10 +176,10 @@ export class Headers {
         return;
       }
       if (at + 8 > headLength) return;
-      const extra = h[at + 1] as number;
+      const extra = h.getUint8(at + 1);
       if (next === ipv6Next.fragment) {
-        const bits = read16(h, at + 2);
-        next = h[at] as number;
+        const bits = h.getUint16(at + 2);
+        next = h.getUint8(at);
         at += 8;
         if (bits >>> 3 !== 0) {
           this.fragment = fragment.later;
@@ -188,14 +188,14 @@ export class Headers {
         }
         if ((bits & 1) !== 0) this.fragment = fragment.first;
       } else {
-        next = h[at] as number;
+        next = h.getUint8(at);
         at += units === 4 ? (extra + 2) * 4 : (extra + 1) * 8;
       }
     }
     this.malformed = true;
   }
 
-  #l4(h: Uint8Array, at: number, headLength: number): void {
+  #l4(h: DataView, at: number, headLength: number): void {
     const end = this.ipEnd;
     const protocol = this.l4Protocol;
     let needs = 0;
@@ -209,20 +209,20 @@ export class Headers {
     if (at + needs > headLength) return;
     this.l4Offset = at;
     if (protocol === ipProtocol.tcp) {
-      this.srcPort = read16(h, at);
-      this.dstPort = read16(h, at + 2);
-      this.tcpFlags = h[at + tcp.flags] as number;
-      const headerBytes = ((h[at + tcp.dataOffset] as number) >>> 4) * 4;
+      this.srcPort = h.getUint16(at);
+      this.dstPort = h.getUint16(at + 2);
+      this.tcpFlags = h.getUint8(at + tcp.flags);
+      const headerBytes = (h.getUint8(at + tcp.dataOffset) >>> 4) * 4;
       if (headerBytes < tcp.minBytes || at + headerBytes > end) this.malformed = true;
       else if (at + headerBytes <= headLength) this.payloadOffset = at + headerBytes;
       return;
     }
     if (protocol === ipProtocol.udp) {
-      this.srcPort = read16(h, at);
-      this.dstPort = read16(h, at + 2);
+      this.srcPort = h.getUint16(at);
+      this.dstPort = h.getUint16(at + 2);
     } else if (needs !== 0) {
-      this.icmpType = h[at + icmp.type] as number;
-      this.icmpCode = h[at + icmp.code] as number;
+      this.icmpType = h.getUint8(at + icmp.type);
+      this.icmpCode = h.getUint8(at + icmp.code);
     }
     this.payloadOffset = at + needs;
   }
