@@ -82,6 +82,7 @@ nics() {
     [ -e "$dir/device" ] && basename "$dir"
   done
 }
+[ -n "$VIRTFN_LIB" ] || VIRTFN_LIB=/usr/lib/virtfn
 wait_carrier() { # an emulated NIC takes two seconds from up to link
   for try in $(seq 100); do
     read -r carrier 2> /dev/null < "/sys/class/net/$1/carrier" && [ "$carrier" = 1 ] && return
@@ -109,7 +110,7 @@ case $1 in
     wait_carrier "$2"
     pidfile=/run/virtfn/udhcpc.$2
     [ -f "$pidfile" ] && kill "$(cat "$pidfile")" 2> /dev/null
-    udhcpc -i "$2" -n -T 1 -t "$3" -p "$pidfile" -s /usr/lib/virtfn/dhcp \
+    udhcpc -i "$2" -n -T 1 -t "$3" -p "$pidfile" -s "$VIRTFN_LIB/dhcp" \
       -O mtu -O staticroutes > /run/virtfn/udhcpc.$2.log 2>&1 ||
       { cat /run/virtfn/udhcpc.$2.log >&2; exit 1; }
     cat "/run/virtfn/lease.$2" ;;

@@ -7,7 +7,8 @@ export type SetupProblem =
   | 'offline'
   | 'package-missing'
   | 'download-failed'
-  | 'broken-package';
+  | 'broken-package'
+  | 'no-image';
 
 /** Thrown by everything in this folder; `message` is one sentence with the next step in it. */
 export class SetupError extends Error {
