@@ -1,5 +1,5 @@
 /** File descriptors: closing, duplicating, and what a received one turns out to be. */
-import { fstatSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import {
   checked,
   close,
@@ -21,8 +21,6 @@ export function closeFd(fd: number): void {
 }
 
 export const dupFd = (fd: number): number => checked('dup', fcntl(fd, F_DUPFD_CLOEXEC, 0));
-
-export const fileSizeBytes = (fd: number): number => fstatSync(fd).size;
 
 /** The seals of a memfd; 0 for files that cannot have any. */
 export const sealsOf = (fd: number): number => Math.max(0, fcntl(fd, F_GET_SEALS, 0));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { ftruncateSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { closeFd, F_SEAL_GROW, F_SEAL_SHRINK, fileSizeBytes, sealsOf } from './fd.ts';
+import { closeFd, F_SEAL_GROW, F_SEAL_SHRINK, sealsOf } from './fd.ts';
 import { createSharedMemory, mapFile, mappedNow } from './memory.ts';
 
 setFlagsFromString('--expose-gc');
@@ -21,7 +21,7 @@ async function collectUntil(done: () => boolean): Promise<void> {
 
 test('two mappings of one file are one memory', () => {
   const memory = createSharedMemory('one', 8192);
-  const [piece] = mapFile({ fd: memory.fd, offset: 4096, sizeBytes: 4096, writable: true });
+  const [piece] = mapFile({ fd: memory.fd, offset: 4096, sizeBytes: 4096, writable: true }).pieces;
   memory.bytes[5000] = 77;
   assert.equal(piece?.bytes[5000 - 4096], 77);
   closeFd(memory.fd);
@@ -33,7 +33,7 @@ test('shared memory cannot be resized by whoever gets its descriptor', () => {
   const { fd } = createSharedMemory('sealed', 4096);
   assert.equal(sealsOf(fd) & (F_SEAL_SHRINK | F_SEAL_GROW), F_SEAL_SHRINK | F_SEAL_GROW);
   assert.throws(() => ftruncateSync(fd, 0), { code: 'EPERM' });
-  assert.equal(fileSizeBytes(fd), 4096);
+  assert.equal(fstatSync(fd).size, 4096);
   closeFd(fd);
 });
 
@@ -56,7 +56,7 @@ test('a file that is open for reading only cannot be mapped writable', () => {
   assert.throws(() => mapFile({ fd, offset: 0, sizeBytes: 4096, writable: true }), {
     code: 'EACCES',
   });
-  const [piece] = mapFile({ fd, offset: 0, sizeBytes: 4096, writable: false });
+  const [piece] = mapFile({ fd, offset: 0, sizeBytes: 4096, writable: false }).pieces;
   assert.equal(piece?.bytes[4095], 7);
   closeFd(fd);
   rmSync(path);
@@ -64,7 +64,7 @@ test('a file that is open for reading only cannot be mapped writable', () => {
 
 test('pieces of a mapping overlap, cover it, and are the same bytes', () => {
   const { fd } = createSharedMemory('pieces', 65536);
-  const pieces = mapFile({
+  const { pieces } = mapFile({
     fd,
     offset: 0,
     sizeBytes: 65536,
@@ -85,6 +85,23 @@ test('pieces of a mapping overlap, cover it, and are the same bytes', () => {
   first.bytes[28672] = 9;
   assert.equal(second.bytes[0], 9);
   closeFd(fd);
+});
+
+test('a released mapping lets go of the file at once, and its views harm nobody', () => {
+  const name = `released-${process.pid}`;
+  const memory = createSharedMemory(name, 8192);
+  const isMapped = () => readFileSync('/proc/self/maps', 'utf8').split(`memfd:${name}`).length - 1;
+  memory.bytes.fill(7);
+  const mapping = mapFile({ fd: memory.fd, offset: 0, sizeBytes: 8192, writable: false });
+  const [piece] = mapping.pieces;
+  assert.equal(isMapped(), 2);
+  mapping.release();
+  mapping.release();
+  assert.equal(isMapped(), 1);
+  assert.equal(piece?.bytes[100], 0);
+  piece?.bytes.fill(9);
+  assert.equal(memory.bytes[100], 7);
+  closeFd(memory.fd);
 });
 
 test('memory is unmapped when its last view is collected, and not before', async () => {

@@ -3,11 +3,13 @@
  *
  * Two things would kill the process, not throw: touching a mapping beyond the end of its file, and
  * touching a view after its memory was unmapped. So a mapping larger than its file is refused, and
- * `release()` unmaps nothing: the memory goes when the last view of it has been collected. That
- * takes a turn of the thread's event loop; a loop that never returns to it never unmaps.
+ * `release()` puts empty memory in the place of the file: stale views see zeros, what they store
+ * reaches nobody, and the file's memory is free. The addresses are unmapped when the last view has
+ * been collected, in some turn of the thread's event loop.
  */
+import { fstatSync } from 'node:fs';
 import { EINVAL, ENOMEM, SysError } from './errno.ts';
-import { closeFd, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, fileSizeBytes } from './fd.ts';
+import { closeFd, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK } from './fd.ts';
 import {
   checked,
   F_ADD_SEALS,
@@ -23,10 +25,15 @@ import {
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
 const MADV_DONTDUMP = 16;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 
+const pageBytes = 4096;
 /** The engine aborts on buffers of more than 4 GiB, and indexes up to 1 GiB fastest. */
 const maxPieceBytes = 2 ** 30;
 
@@ -41,12 +48,12 @@ const collected = new FinalizationRegistry<Range>((range) => {
   mappedBytes -= range.sizeBytes;
 });
 
-/** Bytes that this thread has mapped and not yet unmapped. */
+/** Bytes of addresses that this thread has mapped and not yet unmapped. */
 export const mappedNow = (): number => mappedBytes;
 
 export type MapSpec = {
   readonly fd: number;
-  /** Where in the file; a multiple of the file's page size. */
+  /** Where in the file; a multiple of 4096. */
   readonly offset: number;
   readonly sizeBytes: number;
   readonly writable: boolean;
@@ -59,6 +66,26 @@ export type MapSpec = {
 /** A view of part of a mapping; `start` counts from the mapping's first byte. */
 export type Piece = { readonly start: number; readonly bytes: Uint8Array };
 
+export class Mapping {
+  readonly pieces: readonly Piece[];
+  readonly #range: Range;
+  #released = false;
+
+  constructor(range: Range, pieces: readonly Piece[]) {
+    this.#range = range;
+    this.pieces = pieces;
+  }
+
+  /** Lets go of the file, now; views that are still around hold nothing any more. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    const { address, sizeBytes } = this.#range;
+    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+    checked('mmap', mmap(address, sizeBytes, PROT_READ | PROT_WRITE, flags, -1, 0));
+  }
+}
+
 /**
  * Maps part of a file that others have open too. Throws a SysError: EINVAL when the file is
  * shorter than that, else what mmap says. The descriptor may be closed afterwards.
@@ -66,28 +93,43 @@ export type Piece = { readonly start: number; readonly bytes: Uint8Array };
  * A mapping that is not writable must not be stored into: that kills the process. Whoever keeps
  * the pieces keeps that fact beside them.
  */
-export function mapFile(spec: MapSpec): Piece[] {
+export function mapFile(spec: MapSpec): Mapping {
   const { fd, offset, sizeBytes, writable } = spec;
   if (sizeBytes <= 0 || offset < 0) throw new SysError('mmap', EINVAL, 'empty');
-  if (offset + sizeBytes > fileSizeBytes(fd))
+  const file = fstatSync(fd);
+  if (offset + sizeBytes > file.size)
     throw new SysError('mmap', EINVAL, `${sizeBytes} bytes at ${offset} end after the file`);
+  if (offset % pageBytes !== 0) throw new SysError('mmap', EINVAL, `offset ${offset}`);
+  // Files of huge pages are mapped in whole ones; only what was asked for is ever seen.
+  const alignment = Math.max(pageBytes, file.blksize);
+  const before = offset % alignment;
+  const length = Math.ceil((before + sizeBytes) / alignment) * alignment;
   const protection = PROT_READ | (writable ? PROT_WRITE : 0);
-  const address = checked('mmap', mmap(0, sizeBytes, protection, MAP_SHARED, fd, offset));
-  madvise(address, sizeBytes, MADV_DONTDUMP);
-  const range: Range = { address, sizeBytes, views: 0 };
-  mappedBytes += sizeBytes;
-  return cut(range, spec.pieceBytes ?? maxPieceBytes, spec.overlapBytes ?? 0);
+  const flags = MAP_SHARED;
+  const address = checked('mmap', mmap(0, length, protection, flags, fd, offset - before));
+  madvise(address, length, MADV_DONTDUMP);
+  const range: Range = { address, sizeBytes: length, views: 0 };
+  mappedBytes += length;
+  const pieces = cut(range, before, sizeBytes, spec.pieceBytes, spec.overlapBytes);
+  return new Mapping(range, pieces);
 }
 
-function cut(range: Range, pieceBytes: number, overlapBytes: number): Piece[] {
+/** Views of `sizeBytes` bytes from `first` on. */
+function cut(
+  range: Range,
+  first: number,
+  sizeBytes: number,
+  pieceBytes = maxPieceBytes,
+  overlapBytes = 0,
+): Piece[] {
   const pieces: Piece[] = [];
   for (let start = 0; ; start += pieceBytes - overlapBytes) {
-    const length = Math.min(pieceBytes, range.sizeBytes - start);
-    const buffer = viewAt(range.address + start, length);
+    const length = Math.min(pieceBytes, sizeBytes - start);
+    const buffer = viewAt(range.address + first + start, length);
     range.views++;
     collected.register(buffer, range);
     pieces.push({ start, bytes: new Uint8Array(buffer) });
-    if (start + length === range.sizeBytes) return pieces;
+    if (start + length === sizeBytes) return pieces;
   }
 }
 
@@ -104,7 +146,7 @@ export function createSharedMemory(name: string, sizeBytes: number): SharedMemor
   try {
     checked('ftruncate', ftruncate(fd, sizeBytes));
     checked('fcntl', fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
-    const [piece] = mapFile({ fd, offset: 0, sizeBytes, writable: true });
+    const [piece] = mapFile({ fd, offset: 0, sizeBytes, writable: true }).pieces;
     if (piece === undefined) throw new SysError('mmap', ENOMEM);
     return { fd, bytes: piece.bytes };
   } catch (error) {

@@ -5,7 +5,7 @@
 import { type GuestMemory, maxDmaAddress, type RemoteDma } from '../pci/guest-memory.ts';
 import { EEXIST, EINVAL, ENOENT, ENOSPC, ENOTSUP, EPERM, SysError } from '../sys/errno.ts';
 import { F_SEAL_SHRINK, sealsOf } from '../sys/fd.ts';
-import { mapFile } from '../sys/memory.ts';
+import { type Mapping, mapFile } from '../sys/memory.ts';
 import type { Exchange } from './exchange.ts';
 import * as p from './protocol.ts';
 
@@ -26,12 +26,15 @@ export type DmaOptions = {
   readonly requireSealedMemory: boolean;
 };
 
+/** One range as the client mapped it; nothing is mapped here when it passed no descriptor. */
+type DmaMap = { readonly sizeBytes: number; readonly mapping: Mapping | null };
+
 export class DmaMaps {
   readonly #memory: GuestMemory;
   readonly #remote: RemoteDma;
   readonly #options: DmaOptions;
   /** By first DMA address. */
-  readonly #maps = new Map<number, number>();
+  readonly #maps = new Map<number, DmaMap>();
   readonly #map = p.vfio_user_dma_map.create();
   readonly #unmap = p.vfio_user_dma_unmap.create();
 
@@ -53,15 +56,23 @@ export class DmaMaps {
     const writable = (m.flags & p.VFIO_USER_F_DMA_REGION_WRITE) !== 0;
     const error = this.#refusal(m.flags, iova, size, x.fds.length);
     if (error !== 0) return error;
-    if (x.fds.length === 0) this.#addRemote(iova, size, readable, writable);
-    else {
-      const fd = x.fds[0] as number;
-      if (this.#options.requireSealedMemory && (sealsOf(fd) & F_SEAL_SHRINK) === 0) return EPERM;
-      const failed = this.#addMapped(fd, offset, iova, size, readable, writable);
-      if (failed !== 0) return failed;
+    const fd = x.fds[0];
+    if (fd === undefined) {
+      this.#addRemote(iova, size, readable, writable);
+      this.#maps.set(iova, { sizeBytes: size, mapping: null });
+      return 0;
     }
-    this.#maps.set(iova, size);
-    return 0;
+    if (this.#options.requireSealedMemory && (sealsOf(fd) & F_SEAL_SHRINK) === 0) return EPERM;
+    try {
+      const mapping = mapFile({ fd, offset, sizeBytes: size, writable, pieceBytes, overlapBytes });
+      for (const { start, bytes } of mapping.pieces)
+        this.#memory.add({ iova: iova + start, memory: bytes, readable, writable });
+      this.#maps.set(iova, { sizeBytes: size, mapping });
+      return 0;
+    } catch (error) {
+      if (error instanceof SysError) return error.errno;
+      throw error;
+    }
   }
 
   #refusal(flags: number, iova: number, size: number, fds: number): number {
@@ -73,9 +84,9 @@ export class DmaMaps {
     if (size === 0 || size % pageBytes !== 0 || iova % pageBytes !== 0) return EINVAL;
     if (iova + size > maxDmaAddress) return EINVAL;
     let total = size;
-    for (const [start, length] of this.#maps) {
-      if (iova < start + length && start < iova + size) return EEXIST;
-      total += length;
+    for (const [start, { sizeBytes }] of this.#maps) {
+      if (iova < start + sizeBytes && start < iova + size) return EEXIST;
+      total += sizeBytes;
     }
     return this.#maps.size >= maxDmaMaps || total > maxDmaBytes ? ENOSPC : 0;
   }
@@ -85,25 +96,6 @@ export class DmaMaps {
       const sizeBytes = Math.min(remotePieceBytes, size - start);
       const memory = { sizeBytes, remote: this.#remote };
       this.#memory.add({ iova: iova + start, memory, readable, writable });
-    }
-  }
-
-  #addMapped(
-    fd: number,
-    offset: number,
-    iova: number,
-    sizeBytes: number,
-    readable: boolean,
-    writable: boolean,
-  ): number {
-    try {
-      const pieces = mapFile({ fd, offset, sizeBytes, writable, pieceBytes, overlapBytes });
-      for (const { start, bytes } of pieces)
-        this.#memory.add({ iova: iova + start, memory: bytes, readable, writable });
-      return 0;
-    } catch (error) {
-      if (error instanceof SysError) return error.errno;
-      throw error;
     }
   }
 
@@ -118,18 +110,21 @@ export class DmaMaps {
       if (iova !== 0 || size !== 0) return EINVAL;
       this.clear();
     } else if (u.flags !== 0) return EINVAL;
-    else if (this.#maps.get(iova) !== size) return ENOENT;
     else {
+      const found = this.#maps.get(iova);
+      if (found?.sizeBytes !== size) return ENOENT;
       this.#maps.delete(iova);
       this.#memory.remove(iova, size);
+      found.mapping?.release();
     }
     x.append(p.vfio_user_dma_unmap, u);
     return 0;
   }
 
-  /** All windows go. */
+  /** All windows go; what still holds a part of one, holds nothing of the client's any more. */
   clear(): void {
-    this.#maps.clear();
     this.#memory.clear();
+    for (const { mapping } of this.#maps.values()) mapping?.release();
+    this.#maps.clear();
   }
 }

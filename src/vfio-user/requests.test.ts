@@ -45,7 +45,7 @@ test('a region with mappable pages tells their places and passes one descriptor'
   assert.deepEqual(wordsOf(reply), [...info, 0x1_0001, 0, 1, 0, offset, 0, sizeBytes, 0]);
   assert.equal(reply.fds.length, 1);
   const [fd] = reply.fds as [number];
-  const [page] = mapFile({ fd, offset: 0x1000, sizeBytes: 4096, writable: true });
+  const [page] = mapFile({ fd, offset: 0x1000, sizeBytes: 4096, writable: true }).pieces;
   if (page !== undefined) page.bytes[8] = 0x5a;
   assert.equal(harness.fn.shared?.bytes[0x1008], 0x5a);
   closeFd(fd);
@@ -271,6 +271,16 @@ test('an unmapped range is gone, its neighbours stay, and all can go at once', (
   assert.deepEqual(found(), [true, false, true]);
   assert.deepEqual(wordsOf(client.unmap(0, 0, 2)), [24, 2, 0, 0, 0, 0]);
   assert.deepEqual(found(), [false, false, false]);
+});
+
+test('what still holds an unmapped range reaches nothing through it', () => {
+  const harness = new Harness();
+  const client = harness.connect();
+  const shared = client.share(0, 0x10000);
+  const range = harness.endpoint.memory.range(0x100, 64, 'both');
+  client.unmap(0, 0x10000);
+  if (range) range.words[range.base] = 0x1234;
+  assert.equal(shared.bytes[0x100], 0);
 });
 
 test('a guest of several gibibytes is reached everywhere, across the seams as well', () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { Diagnostics } from '../lib/diagnostics.ts';
 import { Poller } from '../sys/poller.ts';
 import { VfioUserEndpoint } from './endpoint.ts';
@@ -93,4 +94,30 @@ test('a client that connects before the last one was seen to leave is served', (
   second.version();
   second.close();
   close();
+});
+
+test('functions in a worker reach shared and lent memory of clients in another thread', async () => {
+  const paths = ['x', 'y'].map((name) => join(folder, `${name}.sock`));
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(new URL(import.meta.url.replace('server.test', 'testing-worker')), {
+    workerData: { paths, stop },
+  });
+  await new Promise((resolve) => worker.once('message', resolve));
+  const [one, two] = paths.map((path) => TestClient.connect(path)) as [TestClient, TestClient];
+  one.version();
+  two.version();
+  const shared = one.share(0x1000, 0x1000).bytes;
+  const lent = two.lend(0x1000, 0x1000);
+  const [eventfd] = one.enableVectors(0, 1) as [number];
+  for (let i = 0; i < 200; i++) {
+    assert.equal(one.write(0, i, 1, i), 0);
+    assert.equal(two.write(0, i, 1, i), 0);
+    assert.deepEqual([shared[i], lent[i]], [i, i]);
+  }
+  assert.equal(one.interrupts(eventfd), 200);
+  one.close();
+  two.close();
+  Atomics.store(stop, 0, 1);
+  await new Promise((resolve) => worker.once('exit', resolve));
+  assert.deepEqual(paths.map(existsSync), [false, false]);
 });
