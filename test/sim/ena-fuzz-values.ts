@@ -5,14 +5,21 @@
 import * as admin from '../../src/defs/ena-admin.ts';
 import { rxDesc, txDesc, txMetaDesc } from '../../src/defs/ena-io.ts';
 import type { AdminCommand } from '../../src/drivers/ena/admin-queue.ts';
-import type { Fields, Layout, Record32 } from '../../src/lib/layout.ts';
+import type { Fields, Layout } from '../../src/lib/layout.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 
 export type FuzzCommand = {
   readonly name: string;
   readonly record: AdminCommand;
   /** What the command would create, if it is accepted. */
-  readonly createdSq: { isTx: boolean; address: number; depth: number } | null;
+  readonly createdSq: {
+    readonly isTx: boolean;
+    readonly isInDevice: boolean;
+    readonly address: number;
+    readonly depth: number;
+  } | null;
+  /** What SET_FEATURE LLQ would choose; 0 for other commands. */
+  readonly llqEntryBytes: number;
 };
 
 type AnyRecord = Record<string, number> & { store(words: Int32Array, at: number): void };
@@ -196,11 +203,13 @@ export class FuzzValues {
       format.name === admin.createSqCmd.name
         ? {
             isTx: record['sq_direction'] === admin.SQ_DIRECTION.TX,
-            address,
+            isInDevice: record['placement_policy'] === admin.PLACEMENT.DEV,
+            address: (record['sq_ba_hi'] as number) * 2 ** 32 + (record['sq_ba_lo'] as number),
             depth: record['sq_depth'] as number,
           }
         : null;
-    return { name, record: record as unknown as Record32<Fields> & AdminCommand, createdSq };
+    const llqEntryBytes = [0, 128, 192, 0, 256][record['entry_size_enabled'] ?? 0] ?? 0;
+    return { name, record: record as unknown as AdminCommand, createdSq, llqEntryBytes };
   }
 
   /** A plausible value for a field of that name, most of the time. */

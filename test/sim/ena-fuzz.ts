@@ -59,8 +59,16 @@ class CountingPort implements Port {
   }
 }
 
-/** A submission queue that the fuzzer knows of. */
-type KnownQueue = { isTx: boolean; address: number; depth: number; doorbell: number; tail: number };
+/** A submission queue that the fuzzer knows of: where its entries are, and how far apart. */
+type KnownQueue = {
+  isTx: boolean;
+  words: Int32Array;
+  firstWord: number;
+  entryWords: number;
+  depth: number;
+  doorbell: number;
+  tail: number;
+};
 
 export class EnaFuzz {
   readonly #prng: Prng;
@@ -76,6 +84,9 @@ export class EnaFuzz {
   #driver: EnaDriver;
   #queues: KnownQueue[] = [];
   #mapped = true;
+  /** The memory BAR, and the size of its entries as last chosen. */
+  readonly #deviceWords: Int32Array;
+  #llqEntryWords = 32;
   /** Commands in a row that the device did not answer. */
   #unanswered = 0;
   #sent = 0;
@@ -99,6 +110,8 @@ export class EnaFuzz {
     const options = { mac: Uint8Array.of(2, 0, 0, 0, 0, 1), linkMbps: 10_000, queuePairs };
     this.#device = new EnaFunction(options, this.#host(this.#pool, this.refusals), this.#port);
     this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, maxPolls: 1 });
+    const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);
+    this.#deviceWords = new Int32Array(bar.buffer, bar.byteOffset, bar.length >>> 2);
 
     const arena = new DmaArena(poolBytes, victimBase);
     const port = this.#switch.addPort({ name: 'victim', mac: 0x0200_0000_0002 });
@@ -204,8 +217,15 @@ export class EnaFuzz {
     this.#queues = [];
     for (const isTx of [true, false])
       for (const queue of isTx ? this.#driver.tx : this.#driver.rx) {
-        const { sqAddress: address, doorbellOffset: doorbell, tail } = queue;
-        this.#queues.push({ isTx, address, depth: queue.spec.depth, doorbell, tail });
+        this.#queues.push({
+          isTx,
+          words: this.#pool.words,
+          firstWord: this.#pool.offset(queue.sqAddress) >>> 2,
+          entryWords: 4,
+          depth: queue.spec.depth,
+          doorbell: queue.doorbellOffset,
+          tail: queue.tail,
+        });
       }
   }
 
@@ -231,12 +251,12 @@ export class EnaFuzz {
       queue.tail = (queue.tail - count) & 0xffff;
     for (let i = 0; i < count; i++) {
       const phase = (queue.tail & queue.depth) === 0 ? 1 : 0;
-      const at = queue.address + (queue.tail & (queue.depth - 1)) * 16;
-      const word = this.#pool.offset(at) >>> 2;
+      const { words } = queue;
+      const word = queue.firstWord + (queue.tail & (queue.depth - 1)) * queue.entryWords;
       const isFirst = i === 0;
       const isLast = i === count - 1;
-      if (queue.isTx) this.#values.txDescriptor(this.#pool.words, word, phase, isFirst, isLast);
-      else this.#values.rxDescriptor(this.#pool.words, word, phase);
+      if (queue.isTx) this.#values.txDescriptor(words, word, phase, isFirst, isLast);
+      else this.#values.rxDescriptor(words, word, phase);
       queue.tail = (queue.tail + 1) & 0xffff;
     }
     this.#note(`${count} ${queue.isTx ? 'Tx' : 'Rx'} descriptors`);
@@ -248,10 +268,20 @@ export class EnaFuzz {
     this.#note(`command ${made.name}`);
     const done = this.#driver.admin.execute(made.record);
     this.#unanswered = done === null ? this.#unanswered + 1 : 0;
-    if (done === null || done.status !== 0 || made.createdSq === null) return;
-    const word3 = done.words[3] as number;
-    const { isTx, address, depth } = made.createdSq;
-    this.#queues.push({ isTx, address, depth, doorbell: word3, tail: 0 });
+    if (done?.status !== 0) return;
+    if (made.name === 'SET_FEATURE llq') this.#llqEntryWords = made.llqEntryBytes >>> 2;
+    if (made.createdSq === null) return;
+    const { isTx, isInDevice, address, depth } = made.createdSq;
+    const [, , , doorbell, llqOffset] = done.words as unknown as number[];
+    this.#queues.push({
+      isTx,
+      words: isInDevice ? this.#deviceWords : this.#pool.words,
+      firstWord: (isInDevice ? (llqOffset ?? 0) : this.#pool.offset(address)) >>> 2,
+      entryWords: isInDevice ? this.#llqEntryWords : 4,
+      depth,
+      doorbell: doorbell ?? 0,
+      tail: 0,
+    });
     if (this.#queues.length > 12) this.#queues.shift();
   }
 
