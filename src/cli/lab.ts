@@ -1,3 +1,176 @@
-/** stub */
-import type { Command } from 'commander';
-export function addLabCommand(_program: Command, _exit: (code: number) => void): void {}
+/** `virtfn lab`: boots a topology's guests on ENA functions, measures, and compares. */
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { type Lab, startLab } from '../host/lab/lab.ts';
+import { isComplete } from '../host/lab/report.ts';
+import { defaultTopology, parseTopology, type Topology } from '../host/lab/topology.ts';
+import { TopologyError } from '../host/lab/topology-error.ts';
+import { InstanceTypes } from '../vpc/instance-types.ts';
+import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
+import { renderReport } from './lab-report.ts';
+import { Steps } from './steps.ts';
+import { paintFor, widthOf } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+type LabOptions = {
+  json: boolean;
+  keep: boolean;
+  image?: string;
+  kernel?: string;
+  accel: 'auto' | 'kvm' | 'tcg';
+  guest: 'linux' | 'reference';
+  compare: boolean;
+};
+
+const help = `
+A topology is YAML:
+  network:            optional
+    router: 10.0.0.1/16   the switch's address and the network's prefix
+    mtu: 9001             what DHCP says
+  instances:          two or more, by name; traffic is measured from the first to the second
+    NAME:               {} will do
+      type: c6i.large     an EC2 instance type: link speed and queues that the guest sees
+      nic: ena            the NIC's model
+      kernel: "6.12"      a series of the distribution, or a path (with image)
+      image: disk.qcow2   a cloud image of your own, qcow2 or raw; nothing is written to it
+      mac, address        chosen if absent
+      memory, cpus        MiB and number; of the lab's guest, not the type's
+  measure:            optional
+    mtu: 1500             of every NIC that is measured
+    rounds: 3             NICs take turns; the median counts
+    seconds: 1            per TCP and UDP run
+    pings: 250            per round
+    compare: [e1000e, virtio]
+examples/two-instances.yaml has it with comments, and is what runs without a file.
+
+Examples:
+  $ virtfn lab
+  $ virtfn lab examples/two-instances.yaml --keep
+  $ virtfn lab --json | jq .comparison
+  $ virtfn lab --guest reference          no QEMU: guests in this process`;
+
+export function addLabCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('lab')
+    .summary("boot Linux guests on ENA functions, measure, compare with QEMU's own NICs")
+    .description(
+      'Boots unmodified Linux guests whose only NIC is an ENA function, waits for their driver,\n' +
+        "measures between two of them, and compares with QEMU's own NICs in the same guests.\n" +
+        'What is missing (QEMU, kernel, tools) is fetched once from your distribution and cached.',
+    )
+    .argument('[topology]', 'a topology file; two c6i.large instances if absent')
+    .option('--json', 'print one JSON document on stdout (progress goes to stderr)', false)
+    .option('--keep', 'keep the guests running after the table, until Ctrl-C', false)
+    .option('--image <path>', 'boot this cloud image (qcow2 or raw) in every instance')
+    .option('--kernel <series>', "a kernel series, like 7; or a kernel's path, with --image")
+    .addOption(accelOption())
+    .addOption(
+      new Option('--guest <kind>', 'linux in QEMU; or reference: drivers in this process')
+        .choices(['linux', 'reference'])
+        .default('linux'),
+    )
+    .option('--no-compare', "leave QEMU's own NICs out")
+    .addHelpText('after', help)
+    .action(async (file: string | undefined, options: LabOptions) => {
+      const topology = topologyOf(file, options);
+      const steps = new Steps();
+      const onFirst = (): void => {
+        steps.failed();
+        process.stderr.write('Interrupted: cleaning up. (Ctrl-C again: at once.)\n');
+      };
+      exit(await interruptible((signal) => runLab(topology, options, steps, signal), { onFirst }));
+    });
+}
+
+function accelOption(): Option {
+  return new Option('--accel <kind>', 'kvm, tcg (emulated), or auto: KVM where a guest boots on it')
+    .choices(['auto', 'kvm', 'tcg'])
+    .default('auto');
+}
+
+async function runLab(
+  topology: Topology,
+  options: LabOptions,
+  steps: Steps,
+  signal: AbortSignal,
+): Promise<number> {
+  let lab: Lab;
+  try {
+    lab = await startLab({
+      ...{ topology, accelerator: options.accel, guest: options.guest, signal },
+      observer: steps,
+    });
+  } catch (error) {
+    steps.failed();
+    throw error;
+  }
+  try {
+    steps.done();
+    print(lab, options.json);
+    if (options.keep) return await keep(lab, signal);
+    steps.step('Cleaning up');
+  } finally {
+    await lab.close();
+    steps.done();
+  }
+  if (signal.aborted) return EXIT_INTERRUPTED;
+  return isComplete(lab.report) ? 0 : 1;
+}
+
+function print({ report }: Lab, json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify(report, null, 2));
+    return;
+  }
+  console.log('');
+  for (const line of renderReport(report, widthOf(process.stdout), paintFor(process.stdout)))
+    console.log(line);
+  console.log('');
+}
+
+/** Until Ctrl-C, which is how it is meant to end. */
+async function keep(lab: Lab, signal: AbortSignal): Promise<number> {
+  const stop = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  for (const { name, address, socket } of lab.doors)
+    process.stderr.write(`${name}  ${address}  virtfn shell ${socket}\n`);
+  process.stderr.write('The guests keep running. Stop with Ctrl-C.\n');
+  await Promise.race([stop, lab.broken.catch((error) => signal.aborted || Promise.reject(error))]);
+  return 0;
+}
+
+/** The file's topology, or the built-in one, with what the options say over it. */
+function topologyOf(file: string | undefined, options: LabOptions): Topology {
+  const types = InstanceTypes.load();
+  const topology = file === undefined ? defaultTopology(types) : readTopology(file, types);
+  const { image, kernel, compare } = options;
+  return {
+    ...topology,
+    instances: topology.instances.map((instance) => {
+      return {
+        ...instance,
+        ...(image !== undefined && { image }),
+        ...(kernel !== undefined && { kernel }),
+      };
+    }),
+    measure: { ...topology.measure, ...(compare ? {} : { compare: [] }) },
+  };
+}
+
+function readTopology(file: string, types: InstanceTypes): Topology {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    throw new UsageError(`${file}: ${why}; expected a topology like examples/two-instances.yaml`);
+  }
+  try {
+    return parseTopology(source, file, types);
+  } catch (error) {
+    if (error instanceof TopologyError) throw new UsageError(error.message);
+    throw error;
+  }
+}

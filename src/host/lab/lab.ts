@@ -1,0 +1,79 @@
+/**
+ * The lab: instances of a topology on one switch, measured. This file is what both kinds of guests
+ * have in common: the order of things, how a lab ends early, what is undone.
+ */
+import type { Accelerator } from '../qemu/args.ts';
+import { Cleanup } from './cleanup.ts';
+import { runGuestLab } from './guest-lab.ts';
+import type { LabReport } from './report.ts';
+import type { Topology } from './topology.ts';
+
+export type LabRequest = {
+  readonly topology: Topology;
+  readonly accelerator: 'auto' | Accelerator;
+  /** `linux`: virtual machines; `reference`: our own poll-mode driver in this process. */
+  readonly guest: 'linux' | 'reference';
+  readonly signal: AbortSignal;
+  readonly observer: LabObserver;
+};
+
+/** Hears what a lab does; one thing at a time. */
+export interface LabObserver {
+  /** Something begins, and what was under way before is through. */
+  step(title: string): void;
+  /** How far it is, or what came out of it. `fraction`: 0..1 */
+  detail(text: string, fraction?: number): void;
+  /** What a person should know, and nothing is wrong. */
+  note(text: string): void;
+}
+
+/** What a part of a lab is given. */
+export type LabContext = LabRequest & {
+  readonly cleanup: Cleanup;
+  /** Ends the lab by an error that no call is there to throw. */
+  readonly fail: (error: Error) => void;
+};
+
+/** Where a running guest can be reached. */
+export type Door = { readonly name: string; readonly address: string; readonly socket: string };
+
+export type LabRun = { readonly report: LabReport; readonly doors: readonly Door[] };
+
+/** A lab that has been measured and still runs. */
+export type Lab = LabRun & {
+  /** Rejects when something that the lab needs has ended by itself. */
+  readonly broken: Promise<never>;
+  /** Ends everything it started; resolves when nothing is left. */
+  close(): Promise<void>;
+};
+
+/**
+ * Starts and measures a lab. However this ends, nothing is left behind, but for the `Lab` that it
+ * resolves with.
+ *
+ * @throws SetupError, FunctionError, GuestError; the signal's reason when that is aborted
+ */
+export async function startLab(request: LabRequest): Promise<Lab> {
+  const cleanup = new Cleanup();
+  let fail: (error: Error) => void = () => {};
+  const broken = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  broken.catch(() => {}); // whoever waits for it hears it
+  const controller = new AbortController();
+  const onAbort = (): void => {
+    controller.abort(request.signal.reason);
+    fail(request.signal.reason as Error);
+  };
+  if (request.signal.aborted) onAbort();
+  request.signal.addEventListener('abort', onAbort, { once: true });
+  const context: LabContext = { ...request, signal: controller.signal, cleanup, fail };
+  try {
+    const run = await Promise.race([runGuestLab(context), broken]);
+    return { ...run, broken, close: () => cleanup.run() };
+  } catch (error) {
+    controller.abort(error);
+    await cleanup.run();
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+/** What a lab found out, in the shape and with the names of `virtfn lab --json`. */
+
+export type Nic = 'ena' | '82599vf' | 'efa' | 'virtio' | 'e1000e';
+
+export type MachineFacts = {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** null: no QEMU took part. */
+  readonly qemu: string | null;
+  readonly accelerator: 'kvm' | 'tcg' | null;
+  /** Why this accelerator, in a few words. */
+  readonly accelerator_reason: string | null;
+  /** Of the first guest; each instance has its own. */
+  readonly guest_kernel: string | null;
+};
+
+export type InstanceFacts = {
+  readonly name: string;
+  readonly type: string;
+  readonly nic: Nic;
+  /** As the guest says: 'ena'. */
+  readonly driver: string;
+  readonly driver_version: string;
+  readonly interface: string;
+  readonly pci: string;
+  readonly mac: string;
+  /** null: the driver does not say. */
+  readonly link_mbps: number | null;
+  readonly address: string;
+  /** As DHCP said. */
+  readonly mtu: number;
+  readonly kernel: string;
+  readonly cpus: number;
+};
+
+export const METRICS = [
+  'tcp_gbps',
+  'tcp4_gbps',
+  'udp64_pps',
+  'rtt_p50_us',
+  'rtt_p99_us',
+  'host_cpu_s_per_gbit',
+] as const;
+export type Metric = (typeof METRICS)[number];
+
+/** null: not measured; `failures` says why. */
+export type NicResult = { readonly [M in Metric]: number | null } & {
+  readonly nic: Nic;
+  readonly driver: string;
+  /** What the link claims; null: the driver does not say. */
+  readonly link_mbps: number | null;
+  readonly mtu: number;
+  /** Every round's own values, in their order. */
+  readonly samples: { readonly [M in Metric]?: readonly number[] };
+  readonly failures: { readonly [M in Metric]?: string };
+};
+
+export type LabReport = {
+  readonly machine: MachineFacts;
+  readonly instances: readonly InstanceFacts[];
+  /** Names of the instances between which traffic was measured. */
+  readonly measured: {
+    readonly from: string;
+    readonly to: string;
+    readonly rounds: number;
+    readonly seconds: number;
+    readonly pings: number;
+    readonly mtu: number;
+  };
+  readonly comparison: readonly NicResult[];
+  /** What a reader of the numbers should know: a busy machine and the like. */
+  readonly notes: readonly string[];
+};
+
+/** True when every number was measured. */
+export function isComplete({ comparison }: LabReport): boolean {
+  return comparison.every((row) => METRICS.every((metric) => row[metric] !== null));
+}

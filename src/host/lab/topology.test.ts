@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { InstanceTypes } from '../../vpc/instance-types.ts';
+import { defaultTopology, parseTopology } from './topology.ts';
+
+const types = InstanceTypes.load();
+const parse = (text: string) => parseTopology(text, 'lab.yaml', types);
+
+test('the example file is the lab that runs without a file', () => {
+  const example = readFileSync('examples/two-instances.yaml', 'utf8');
+  assert.deepEqual(parse(example), defaultTopology(types));
+});
+
+test('instances keep the order of the file, and what is not said is the default', () => {
+  const { instances } = parse('instances: { z: {}, a: { type: m5.large, memory: 1024 } }');
+  assert.deepEqual(instances, [
+    { name: 'z', type: 'c6i.large', nic: 'ena' },
+    { name: 'a', type: 'm5.large', nic: 'ena', memoryMb: 1024 },
+  ]);
+});
+
+const two = 'instances:\n  a:\n    type: c6i.large\n  b:\n    ';
+const wrong: [claim: string, text: string, message: RegExp][] = [
+  [
+    'an unknown type, with near names',
+    `${two}type: c6i.lage\n`,
+    /^lab\.yaml:5:11: instances\.b\.type is 'c6i\.lage', expected an EC2 instance type, like c6i\.large; did you mean .*c6i\.large/,
+  ],
+  [
+    'a type without ENA',
+    `${two}type: t1.micro\n`,
+    /^lab\.yaml:5:11: instances\.b\.type is 't1\.micro', expected a type that has ENA/,
+  ],
+  [
+    'an unknown key, with near ones',
+    `${two}typ: c6i.large\n`,
+    /^lab\.yaml:5:5: instances\.b\.typ is unknown, expected an instance: .*; did you mean type\?$/,
+  ],
+  [
+    'a NIC model that is not served',
+    `${two}nic: e1000\n`,
+    /^lab\.yaml:5:10: instances\.b\.nic is 'e1000', expected a NIC model: ena$/,
+  ],
+  [
+    'a kernel that YAML takes for a number',
+    `${two}kernel: 6.12\n`,
+    /^lab\.yaml:5:13: instances\.b\.kernel is the number 6\.12, expected a kernel series in quotes/,
+  ],
+  ['a group MAC', `${two}mac: 01:00:5e:00:00:01\n`, /^lab\.yaml:5:10: .* expected the MAC/],
+  [
+    'an address that is none',
+    `${two}address: 10.0.0.256\n`,
+    /^lab\.yaml:5:14: .* expected an IPv4/,
+  ],
+  [
+    'one instance only',
+    'instances:\n  a: {}\n',
+    /^lab\.yaml:2:3: .*expected two instances or more/,
+  ],
+  ['no instances', 'network:\n  mtu: 1500\n', /^lab\.yaml:1:1: there is no instances, expected/],
+  ['an empty file', '', /^lab\.yaml:1:1: .*expected a topology: network, instances, measure/],
+  [
+    'a name that is no host name',
+    'instances:\n  a: {}\n  B_2: {}\n',
+    /^lab\.yaml:3:3: the name 'B_2' does not do, expected a name of lower-case/,
+  ],
+  [
+    'a name that is there twice',
+    'instances:\n  a: {}\n  a: {}\n',
+    /^lab\.yaml:3:3: this is no YAML: Map keys must be unique/,
+  ],
+  [
+    'an MTU out of range',
+    `${two}type: c6i.large\nmeasure:\n  mtu: 10000\n`,
+    /^lab\.yaml:7:8: measure\.mtu is the number 10000, expected an MTU, a whole number from 576 to 9001$/,
+  ],
+  ['broken YAML', 'instances: [a\n', /^lab\.yaml:\d+:\d+: this is no YAML: /],
+];
+for (const [claim, text, message] of wrong)
+  test(`a topology with ${claim} is refused, and where it is wrong is told`, () => {
+    assert.throws(() => parse(text), { name: 'TopologyError', message });
+  });
