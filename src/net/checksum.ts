@@ -5,7 +5,7 @@
  * a *checksum* is its complement, as it stands in headers. Inside, words are summed as the machine
  * has them (little-endian), 32 bits at a time, and swapped once at the end (RFC 1071, section 2 B).
  */
-import { RecentViews } from './copy.ts';
+import { viewOf } from './copy.ts';
 
 /** Exchanges the bytes of a 16-bit value: what one odd byte before a range does to its sum. */
 export const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
@@ -40,7 +40,6 @@ export const pseudoHeaderSum = (
     sumBytes(bytes, addressesAt, 2 * addressBytes) + protocol + (length & 0xffff) + (length >>> 16),
   );
 
-const recent = new RecentViews();
 /** Below this the view does not pay. */
 const shortBytes = 24;
 
@@ -59,7 +58,7 @@ function sumShort(bytes: Uint8Array, start: number, length: number): number {
  * splitting each word for its carry, and 1.7 times as fast as that.
  */
 function sumLong(bytes: Uint8Array, start: number, length: number): number {
-  const view = recent.of(bytes);
+  const view = viewOf(bytes);
   const end = start + length;
   let even = 0;
   let odd = 0;

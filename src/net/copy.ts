@@ -14,7 +14,7 @@ const noView = new DataView(none.buffer);
  * Views of the byte arrays that were asked for last. A frame's way touches a head and two memories
  * or, with traffic both ways, twice that.
  */
-export class RecentViews {
+class RecentViews {
   readonly #bytes: Uint8Array[] = [none, none, none, none];
   readonly #views: DataView[] = [noView, noView, noView, noView];
   #next = 0;
@@ -26,6 +26,11 @@ export class RecentViews {
     if (known[2] === bytes) return this.#views[2] as DataView;
     if (known[3] === bytes) return this.#views[3] as DataView;
     return this.#find(bytes);
+  }
+
+  forget(): void {
+    this.#bytes.fill(none);
+    this.#views.fill(noView);
   }
 
   #find(bytes: Uint8Array): DataView {
@@ -42,6 +47,13 @@ export class RecentViews {
 }
 
 const recent = new RecentViews();
+
+/** All of `bytes`, as numbers at any alignment. */
+export const viewOf = (bytes: Uint8Array): DataView => recent.of(bytes);
+
+/** Lets go of the memories that were used last, so that they can be unmapped. */
+export const forgetViews = (): void => recent.forget();
+
 const shortBytes = 128;
 
 /** Copies `length` bytes of `from[start ..]` to `to[at ..]`; both must have them, and not overlap. */
@@ -56,8 +68,8 @@ export function copyBytes(
     to.set(from.subarray(start, start + length), at);
     return;
   }
-  const f = recent.of(from);
-  const t = recent.of(to);
+  const f = viewOf(from);
+  const t = viewOf(to);
   let i = 0;
   for (; i + 16 <= length; i += 16) {
     const a = f.getInt32(start + i, true);

@@ -16,6 +16,8 @@ export const maxFrameBytes = 65_536 + 256;
 /** As many as the largest chain of descriptors that a device accepts. */
 export const maxSegments = 40;
 
+const nothing = new Uint8Array(0);
+
 /** Checksum work, as a sender asks for it and as a receiver may report it. */
 export const checksum = {
   /** Nothing to do; nothing known. */
@@ -62,6 +64,12 @@ export class Frame {
     this.mss = 0;
     this.ipv4Sum = 0;
     this.l4Sum = 0;
+  }
+
+  /** As `clear`, and lets go of the memory that the segments lay in. */
+  forget(): void {
+    this.clear();
+    this.segmentBytes.fill(nothing);
   }
 
   /** Adds `length` bytes of `bytes` at `start`; false when the frame has no room for them. */

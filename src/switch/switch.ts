@@ -12,6 +12,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { nsPerSecond } from '../lib/clock.ts';
 import type { Counters } from '../lib/counters.ts';
+import { forgetViews } from '../net/copy.ts';
 import { ethernet } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { finishOffload } from '../net/offload.ts';
@@ -105,6 +106,12 @@ export class Switch implements Fabric {
     accumulate(sum, this.#retired);
     for (const port of this.ports) if (port !== null) accumulate(sum, port.counters);
     return sum;
+  }
+
+  /** Lets go of every sender's memory: to be called when one goes away, so that it is unmapped. */
+  forgetMemory(): void {
+    this.#segment.forget();
+    forgetViews();
   }
 
   // The path of a frame.

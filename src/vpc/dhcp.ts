@@ -58,6 +58,8 @@ export class DhcpResponder implements Responder {
     const h = frame.headers;
     if (h.dstPort !== bootpPorts.server || h.l4Protocol !== ipProtocol.udp || h.ipVersion !== 4)
       return notMine;
+    // Servers answer on the network that they are on: a tagged request asks on another one.
+    if (h.vlan >= 0) return notMine;
     if (h.dst !== broadcastAddress && h.dst !== this.#serverAddress) return notMine;
     if (h.fragment !== 0 || frame.length > maxBytes) return this.#malformed();
     frame.copyTo(this.#in, 0);
