@@ -167,7 +167,10 @@ function failure(call: string): number {
 function pollOne(fd: number, events: number, timeoutMs: number): number {
   pollSet.words[0] = fd;
   pollSet.words[1] = events;
-  const count = libc.poll(pollSet.address, 1, timeoutMs);
+  let count: number;
+  // A signal to this thread is no answer.
+  do count = libc.poll(pollSet.address, 1, timeoutMs);
+  while (count < 0 && libc.errno() === EINTR);
   if (count <= 0) return 0;
   return (pollSet.words[1] as number) >>> 16;
 }

@@ -143,7 +143,8 @@ export class Session implements Link {
 
   /** Apart, so that no closure is made for a message that is in order. */
   #refuseMessage(rule: keyof typeof refusals, cmd: number, errno: number): void {
-    this.#refuse(rule, () => `command ${cmd}: ${errnoName(errno)}`);
+    const why = errno === 0 ? '' : `: ${errnoName(errno)}`;
+    this.#refuse(rule, () => `${p.commandName(cmd)}${why}`);
   }
 
   #begin(): Exchange {
