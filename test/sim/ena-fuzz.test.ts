@@ -8,7 +8,7 @@ import { EnaFuzz } from './ena-fuzz.ts';
 const seconds = process.env['VIRTFN_FUZZ_SECONDS'];
 const firstSeed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? 1);
 const stepsPerSeed = 400;
-const defaultSeeds = 25;
+const defaultSeeds = 12;
 
 function runSeed(seed: number): void {
   const fuzz = new EnaFuzz(seed);

@@ -15,6 +15,7 @@ import assert from 'node:assert/strict';
 import { EnaFunction } from '../../src/devices/ena/ena-function.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { EnaDriver } from '../../src/drivers/ena/driver.ts';
+import { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { Prng } from '../../src/lib/prng.ts';
@@ -210,6 +211,7 @@ export class EnaFuzz {
     this.#driver = new EnaDriver(this.#device, this.#pool, {
       ...smallRings,
       maxPolls: 1,
+      placement: this.#prng.pick(['host', 'device']),
       queuePairs: 1 + this.#prng.below(2),
       mtu: this.#prng.pick([1500, 9000]),
     });
@@ -217,11 +219,13 @@ export class EnaFuzz {
     this.#queues = [];
     for (const isTx of [true, false])
       for (const queue of isTx ? this.#driver.tx : this.#driver.rx) {
+        const ring = queue instanceof TxQueue ? queue.ring : null;
+        if (ring?.shape.headerBytes) this.#llqEntryWords = ring.shape.entryBytes >>> 2;
         this.#queues.push({
           isTx,
-          words: this.#pool.words,
-          firstWord: this.#pool.offset(queue.sqAddress) >>> 2,
-          entryWords: 4,
+          words: ring?.words ?? this.#pool.words,
+          firstWord: ring?.at ?? this.#pool.offset(queue.sqAddress) >>> 2,
+          entryWords: (ring?.shape.entryBytes ?? 16) >>> 2,
           depth: queue.spec.depth,
           doorbell: queue.doorbellOffset,
           tail: queue.tail,
@@ -233,8 +237,8 @@ export class EnaFuzz {
   #remakeRxQueues(): void {
     for (const queue of this.#queues) if (!queue.isTx) queue.tail = 0;
     for (const [i, queue] of this.#driver.rx.entries()) {
-      this.#driver.destroyQueue(queue, 'RX');
-      this.#driver.createQueue(queue, 'RX', 1 + i);
+      this.#driver.queues.destroyOne(queue);
+      this.#driver.queues.createOne(queue, 1 + i);
     }
     this.#driver.rss.spread(this.#driver.rx.map((queue) => queue.sqIndex));
   }
@@ -253,6 +257,7 @@ export class EnaFuzz {
       const phase = (queue.tail & queue.depth) === 0 ? 1 : 0;
       const { words } = queue;
       const word = queue.firstWord + (queue.tail & (queue.depth - 1)) * queue.entryWords;
+      if (word + 4 > words.length) break;
       const isFirst = i === 0;
       const isLast = i === count - 1;
       if (queue.isTx) this.#values.txDescriptor(words, word, phase, isFirst, isLast);

@@ -31,30 +31,37 @@ function leaveChecksum(frame: Uint8Array, kind: 'full' | 'partial', withLength: 
 for (const ip of [4, 6] as const)
   for (const l4 of ['tcp', 'udp'] as const)
     for (const kind of ['full', 'partial'] as const)
-      test(`checksums of ${l4} over IPv${ip} are computed (${kind}), and the receiver is told`, () => {
-        const [, a, b] = pair();
-        const prng = new Prng(ip);
-        for (let length = 0; length < 1400; length += 1 + prng.below(80)) {
-          const frame = packet({ from: a.mac, to: b.mac, ip, l4, payload: bytesOf(prng, length) });
-          const { l3Length, l4Header } = partsOf(frame);
-          const expected = frame.slice();
-          leaveChecksum(frame, kind, true);
-          if (ip === 4) frame.set([0x12, 0x34], etherBytes + 10);
-          const spec = { l3: ip === 4 ? 'ipv4' : 'ipv6', l4, l3Csum: ip === 4 } as const;
-          const lengths = { l3Length, l4Length: l4Header };
-          send(a, frame, new TxOffload({ ...spec, l4Csum: kind, ...lengths }));
-          const rx = b.driver.rx[0];
-          assert.ok(rx);
-          assert.ok(rx.next());
-          assert.equal(rx.l3Proto, ip === 4 ? L3_PROTO.ipv4 : L3_PROTO.ipv6);
-          assert.equal(rx.l4Proto, L4_PROTO[l4]);
-          assert.deepEqual([rx.l4CsumChecked, rx.l4CsumErr, rx.l3CsumErr], [true, false, false]);
-          const got = new Uint8Array(rx.length);
-          rx.copy(got, 0);
-          assert.deepEqual(got, expected);
-          assert.ok(checksumsAreRight(got));
-        }
-      });
+      for (const placement of ['host', 'device'] as const)
+        test(`${placement}: checksums of ${l4} over IPv${ip} are computed (${kind}), and the receiver is told`, () => {
+          const [, a, b] = pair({ driver: { placement } });
+          const prng = new Prng(ip);
+          for (let length = 0; length < 1400; length += 1 + prng.below(80)) {
+            const frame = packet({
+              from: a.mac,
+              to: b.mac,
+              ip,
+              l4,
+              payload: bytesOf(prng, length),
+            });
+            const { l3Length, l4Header } = partsOf(frame);
+            const expected = frame.slice();
+            leaveChecksum(frame, kind, true);
+            if (ip === 4) frame.set([0x12, 0x34], etherBytes + 10);
+            const spec = { l3: ip === 4 ? 'ipv4' : 'ipv6', l4, l3Csum: ip === 4 } as const;
+            const lengths = { l3Length, l4Length: l4Header };
+            send(a, frame, new TxOffload({ ...spec, l4Csum: kind, ...lengths }));
+            const rx = b.driver.rx[0];
+            assert.ok(rx);
+            assert.ok(rx.next());
+            assert.equal(rx.l3Proto, ip === 4 ? L3_PROTO.ipv4 : L3_PROTO.ipv6);
+            assert.equal(rx.l4Proto, L4_PROTO[l4]);
+            assert.deepEqual([rx.l4CsumChecked, rx.l4CsumErr, rx.l3CsumErr], [true, false, false]);
+            const got = new Uint8Array(rx.length);
+            rx.copy(got, 0);
+            assert.deepEqual(got, expected);
+            assert.ok(checksumsAreRight(got));
+          }
+        });
 
 test('a wrong checksum that nobody asked to repair is delivered, and reported as wrong', () => {
   const [, a, b] = pair();
@@ -99,28 +106,29 @@ function joinSegments(whole: Uint8Array, segments: Uint8Array[], mss: number): n
 }
 
 for (const ip of [4, 6] as const)
-  test(`TCP over IPv${ip} is segmented so that every segment is right by itself`, () => {
-    const [, a, b] = pair({ driver: { txBufferBytes: 4096 } });
-    const prng = new Prng(10 + ip);
-    const sizes = [1, 999, 1448, 1449, 10_000, 40_001, 65_000];
-    for (const [i, size] of sizes.entries()) {
-      const mss = [1428, 536, 1400][i % 3] as number;
-      const tcpOptions = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
-      const payload = bytesOf(prng, size);
-      const flags = 0x80 | 0x10 | 0x08 | 0x01;
-      const whole = packet({ from: a.mac, to: b.mac, ip, l4: 'tcp', tcpOptions, flags, payload });
-      leaveChecksum(whole, 'partial', false);
-      const l3 = ip === 4 ? 'ipv4' : 'ipv6';
-      const { l3Length, l4Header } = partsOf(whole);
-      const lengths = { l3Length, l4Length: l4Header };
-      const offload = { l3, l4: 'tcp', l3Csum: ip === 4, l4Csum: 'partial', mss } as const;
-      send(a, whole, new TxOffload({ ...offload, ...lengths }));
-      const segments = b.receive();
-      assert.equal(segments.length, Math.ceil(size / mss));
-      assert.deepEqual(joinSegments(whole, segments, mss), [...payload]);
-    }
-    assert.deepEqual([a.refusals, b.refusals], [[], []]);
-  });
+  for (const placement of ['host', 'device'] as const)
+    test(`${placement}: TCP over IPv${ip} is segmented so that every segment is right by itself`, () => {
+      const [, a, b] = pair({ driver: { placement, txBufferBytes: 4096 } });
+      const prng = new Prng(10 + ip);
+      const sizes = [1, 999, 1448, 1449, 10_000, 40_001, 65_000];
+      for (const [i, size] of sizes.entries()) {
+        const mss = [1428, 536, 1400][i % 3] as number;
+        const tcpOptions = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+        const payload = bytesOf(prng, size);
+        const flags = 0x80 | 0x10 | 0x08 | 0x01;
+        const whole = packet({ from: a.mac, to: b.mac, ip, l4: 'tcp', tcpOptions, flags, payload });
+        leaveChecksum(whole, 'partial', false);
+        const l3 = ip === 4 ? 'ipv4' : 'ipv6';
+        const { l3Length, l4Header } = partsOf(whole);
+        const lengths = { l3Length, l4Length: l4Header };
+        const offload = { l3, l4: 'tcp', l3Csum: ip === 4, l4Csum: 'partial', mss } as const;
+        send(a, whole, new TxOffload({ ...offload, ...lengths }));
+        const segments = b.receive();
+        assert.equal(segments.length, Math.ceil(size / mss));
+        assert.deepEqual(joinSegments(whole, segments, mss), [...payload]);
+      }
+      assert.deepEqual([a.refusals, b.refusals], [[], []]);
+    });
 
 test('segment size and offsets last until another meta descriptor changes them', () => {
   const [, a, b] = pair();

@@ -47,11 +47,11 @@ test('a hundred resets leak nothing: as many events, queues and buffers as after
 test('queues are destroyed and made again without a reset', () => {
   const [, a, b] = pair({ memoryBytes: 32 << 20, driver: { queuePairs: 3 } });
   for (let i = 0; i < 20; i++) {
-    b.driver.destroyQueues();
+    b.driver.queues.destroy();
     a.send(plainFrame(a.mac, b.mac, 60, i));
-    b.driver.createQueues();
+    b.driver.queues.create();
     b.driver.rss.spread(b.driver.rx.map((queue) => queue.sqIndex));
-    b.driver.postBuffers();
+    b.driver.queues.postBuffers();
     assert.deepEqual(b.receive(), []);
     a.driver.poll();
     mustCarry(a, b, i);

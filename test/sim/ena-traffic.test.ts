@@ -6,6 +6,9 @@ import { Toeplitz } from '../../src/net/toeplitz.ts';
 import { pair, type SimGuest, SimLab } from './ena-lab.ts';
 import { packet, plainFrame } from './naive-packets.ts';
 
+/** Transmit rings in host memory, and in the device's (low-latency queues). */
+const placements = ['host', 'device'] as const;
+
 /** Sends one frame and takes what arrives. */
 function carry(from: SimGuest, to: SimGuest, frame: Uint8Array): Uint8Array[] {
   assert.ok(from.send(frame), 'no room to send');
@@ -23,70 +26,75 @@ test('a device comes up in the order that Linux uses, without breaking a rule', 
   assert.equal(a.driver.linkSpeedMbps(), 10_000);
   assert.equal(a.driver.attributes.max_mtu, 9216);
   assert.equal(a.driver.tx.length, 1);
+  assert.equal(a.driver.tx[0]?.isInDevice, false);
+  assert.equal(pair({ driver: { placement: 'device' } })[1].driver.tx[0]?.isInDevice, true);
 });
 
-test('frames of 60 to 9014 bytes cross byte for byte, both ways, in any number of buffers', () => {
-  const [, a, b] = pair({ driver: { mtu: 9000, txDepth: 64, rxDepth: 64 } });
-  let crossed = 0;
-  for (let length = 60; length <= 9014; length += length < 300 ? 1 : 37) {
-    for (const [from, to] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const frame = plainFrame(from.mac, to.mac, length, length);
-      assert.deepEqual(carry(from, to, frame), [frame], `${length} bytes`);
-      crossed++;
+for (const placement of placements)
+  test(`${placement}: frames of 60 to 9014 bytes cross byte for byte, both ways, in any number of buffers`, () => {
+    const [, a, b] = pair({ driver: { placement, mtu: 9000, txDepth: 64, rxDepth: 64 } });
+    let crossed = 0;
+    for (let length = 60; length <= 9014; length += length < 300 ? 1 : 37) {
+      for (const [from, to] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const frame = plainFrame(from.mac, to.mac, length, length);
+        assert.deepEqual(carry(from, to, frame), [frame], `${length} bytes`);
+        crossed++;
+      }
     }
-  }
-  assert.ok(crossed > 900);
-  assert.deepEqual([a.refusals, b.refusals], [[], []]);
-});
+    assert.ok(crossed > 900);
+    assert.deepEqual([a.refusals, b.refusals], [[], []]);
+  });
 
-test('rings wrap around many times, in bursts of any size', () => {
-  const [, a, b] = pair({ driver: { txDepth: 32, rxDepth: 64 } });
-  const prng = new Prng(1);
-  let next = 0;
-  let expected = 0;
-  while (next < 10_000) {
+for (const placement of placements)
+  test(`${placement}: rings wrap around many times, in bursts of any size`, () => {
+    const [, a, b] = pair({ driver: { placement, txDepth: 32, rxDepth: 64 } });
+    const prng = new Prng(1);
+    let next = 0;
+    let expected = 0;
+    while (next < 10_000) {
+      const tx = a.driver.tx[0];
+      assert.ok(tx);
+      for (let burst = 1 + prng.below(28); burst > 0; burst--) {
+        const frame = plainFrame(a.mac, b.mac, 60 + (next % 1400), next);
+        if (tx.send(frame, 0, frame.length)) next++;
+      }
+      tx.kick();
+      a.driver.poll();
+      for (const frame of b.receive()) {
+        assert.deepEqual(frame, plainFrame(a.mac, b.mac, 60 + (expected % 1400), expected));
+        expected++;
+      }
+    }
+    assert.equal(expected, next);
+    assert.equal(a.driver.fault, null);
+    assert.equal(b.driver.fault, null);
+  });
+
+for (const placement of placements)
+  test(`${placement}: a frame may be sent in any pieces, headers torn apart included`, () => {
+    const [, a, b] = pair({ driver: { placement } });
+    const prng = new Prng(2);
+    const address = a.arena.alloc(16_384);
     const tx = a.driver.tx[0];
     assert.ok(tx);
-    for (let burst = 1 + prng.below(28); burst > 0; burst--) {
-      const frame = plainFrame(a.mac, b.mac, 60 + (next % 1400), next);
-      if (tx.send(frame, 0, frame.length)) next++;
+    for (let round = 0; round < 300; round++) {
+      const frame = plainFrame(a.mac, b.mac, 60 + prng.below(1454), round);
+      a.arena.bytes.set(frame, a.arena.offset(address));
+      const pieces = 1 + prng.below(15);
+      const cuts = Array.from({ length: pieces - 1 }, () => 1 + prng.below(frame.length - 1));
+      const ends = [...new Set([...cuts, frame.length])].sort((x, y) => x - y);
+      const starts = [0, ...ends.slice(0, -1)];
+      const lengths = ends.map((end, i) => end - (starts[i] as number));
+      const at = starts.map((start) => address + start);
+      assert.ok(tx.sendPieces(at, lengths, at.length));
+      tx.kick();
+      a.driver.poll();
+      assert.deepEqual(b.receive(), [frame], `round ${round}: ${lengths}`);
     }
-    tx.kick();
-    a.driver.poll();
-    for (const frame of b.receive()) {
-      assert.deepEqual(frame, plainFrame(a.mac, b.mac, 60 + (expected % 1400), expected));
-      expected++;
-    }
-  }
-  assert.equal(expected, next);
-  assert.equal(a.driver.fault, null);
-  assert.equal(b.driver.fault, null);
-});
-
-test('a frame may be sent in any pieces, headers torn apart included', () => {
-  const [, a, b] = pair();
-  const prng = new Prng(2);
-  const address = a.arena.alloc(16_384);
-  const tx = a.driver.tx[0];
-  assert.ok(tx);
-  for (let round = 0; round < 300; round++) {
-    const frame = plainFrame(a.mac, b.mac, 60 + prng.below(1454), round);
-    a.arena.bytes.set(frame, a.arena.offset(address));
-    const pieces = 1 + prng.below(15);
-    const cuts = Array.from({ length: pieces - 1 }, () => 1 + prng.below(frame.length - 1));
-    const ends = [...new Set([...cuts, frame.length])].sort((x, y) => x - y);
-    const starts = [0, ...ends.slice(0, -1)];
-    const lengths = ends.map((end, i) => end - (starts[i] as number));
-    const at = starts.map((start) => address + start);
-    assert.ok(tx.sendPieces(at, lengths, at.length));
-    tx.kick();
-    a.driver.poll();
-    assert.deepEqual(b.receive(), [frame], `round ${round}: ${lengths}`);
-  }
-});
+  });
 
 test('flows spread over the receive queues by the Toeplitz hash that the completion reports', () => {
   const [, a, b] = pair({ memoryBytes: 32 << 20, driver: { queuePairs: 4 } });

@@ -14,9 +14,7 @@ import {
   llqResp,
   moderationResp,
   offloadResp,
-  SQ_DIRECTION,
 } from '../../defs/ena-admin.ts';
-import { intrReg, rxCdesc, txCdesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
 import type { Record32 } from '../../lib/layout.ts';
 import { PCI_COMMAND, PCI_COMMAND_MASTER, PCI_COMMAND_MEMORY } from '../../pci/config-space.ts';
@@ -26,24 +24,20 @@ import { AdminQueue } from './admin-queue.ts';
 import { AdminCommands } from './commands.ts';
 import { EventQueue } from './event-queue.ts';
 import { type BasicStats, type DeviceLimits, readBasicStats, readLimits } from './limits.ts';
+import { chooseLlq } from './llq.ts';
 import { EnaDeviceError, EnaMmio, type ResetReason } from './mmio.ts';
+import { type QueueOptions, QueueSet } from './queue-set.ts';
 import { Rss } from './rss.ts';
-import { RxQueue } from './rx-queue.ts';
-import { TxQueue } from './tx-queue.ts';
+import type { RxQueue } from './rx-queue.ts';
+import type { TxQueue } from './tx-queue.ts';
 
-export type EnaDriverOptions = {
-  /** Queue pairs wanted; the device may have fewer. */
-  readonly queuePairs: number;
-  readonly txDepth: number;
-  readonly rxDepth: number;
-  readonly txBufferBytes: number;
-  readonly rxBufferBytes: number;
+export type EnaDriverOptions = QueueOptions & {
+  /** Where transmit queues lie; in the host when the device offers no LLQ. */
+  readonly placement: 'host' | 'device';
   /** Without L2. */
   readonly mtu: number;
   /** AENQ groups wanted, as bits. */
   readonly eventGroups: number;
-  /** Completion queues raise their vector; they are polled in either case. */
-  readonly interrupts: boolean;
   /** `ena_admin_os_type`: 1 Linux, 3 DPDK, 5 iPXE. */
   readonly osType: number;
   /** Runs while the driver waits for the device, `maxPolls` times at most per wait. */
@@ -57,6 +51,7 @@ const defaults: EnaDriverOptions = {
   rxDepth: 1024,
   txBufferBytes: 2048,
   rxBufferBytes: 2048,
+  placement: 'host',
   mtu: 1500,
   eventGroups:
     (1 << AENQ_GROUP.LINK_CHANGE) |
@@ -96,13 +91,9 @@ export class EnaDriver {
   /** Microseconds per unit of `arm`'s delays; 0: the device does not moderate. */
   moderationUnitUs = 0;
   mtu: number;
-  tx: TxQueue[] = [];
-  rx: RxQueue[] = [];
+  readonly queues: QueueSet;
   readonly #hostInfoAddress: number;
   readonly #debugAddress: number;
-  readonly #queueMemory: number;
-  readonly #intr = intrReg.create();
-  readonly #word = new Int32Array(1);
 
   /** Allocates what it needs from `arena`; touches the device's configuration space only. */
   constructor(fn: PciFunction, arena: DmaArena, options: Partial<EnaDriverOptions> = {}) {
@@ -117,8 +108,16 @@ export class EnaDriver {
     this.rss = new Rss(this.commands, arena, (feature) => this.supports(feature));
     this.#hostInfoAddress = arena.alloc(4096);
     this.#debugAddress = arena.alloc(debugAreaBytes);
-    this.#queueMemory = arena.mark();
+    this.queues = new QueueSet(this.mmio, this.commands, arena, this.options);
     fn.config.write(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+  }
+
+  get tx(): readonly TxQueue[] {
+    return this.queues.tx;
+  }
+
+  get rx(): readonly RxQueue[] {
+    return this.queues.rx;
   }
 
   /** From any state to traffic. Throws an EnaDeviceError or an EnaAdminError that says why not. */
@@ -132,16 +131,16 @@ export class EnaDriver {
     this.mmio.write('INTR_MASK', 0);
     this.events.enable();
     this.allocateQueues();
-    this.createQueues();
+    this.queues.create();
     this.rss.spread(this.rx.map((queue) => queue.sqIndex));
     this.commands.setMtu(this.mtu);
-    this.postBuffers();
+    this.queues.postBuffers();
     this.arm();
   }
 
   /** Destroys the queues, then resets the device. */
   stop(reason: ResetReason = 'SHUTDOWN'): void {
-    this.destroyQueues();
+    this.queues.destroy();
     this.resetDevice(reason);
   }
 
@@ -212,64 +211,12 @@ export class EnaDriver {
     }
   }
 
-  /** Memory for as many queues as wanted and possible; the memory of earlier ones is freed. */
+  /** Chooses where transmit queues lie, and gets memory for all queues. */
   allocateQueues(): void {
-    const { limits, options } = this;
+    const { limits, llq, options } = this;
     if (limits === null) throw new EnaDeviceError('queues before the attributes were read');
-    this.arena.release(this.#queueMemory);
-    const pairs = Math.min(options.queuePairs, limits.queuePairs);
-    const tx = {
-      depth: Math.min(options.txDepth, limits.txDepth),
-      bufferBytes: options.txBufferBytes,
-      maxDescs: limits.maxTxDescs,
-      maxHeaderBytes: limits.maxHeaderBytes,
-    };
-    const rx = {
-      depth: Math.min(options.rxDepth, limits.rxDepth),
-      bufferBytes: options.rxBufferBytes,
-      maxDescs: limits.maxRxDescs,
-    };
-    this.tx = Array.from({ length: pairs }, () => new TxQueue(this.mmio, this.arena, tx));
-    this.rx = Array.from({ length: pairs }, () => new RxQueue(this.mmio, this.arena, rx));
-  }
-
-  /** All transmit queues, then all receive queues; each its completion queue first. */
-  createQueues(): void {
-    for (const [i, queue] of this.tx.entries()) this.createQueue(queue, 'TX', 1 + i);
-    for (const [i, queue] of this.rx.entries()) this.createQueue(queue, 'RX', 1 + i);
-  }
-
-  createQueue(queue: TxQueue | RxQueue, direction: 'TX' | 'RX', vector: number): void {
-    const { depth } = queue.spec;
-    queue.clear();
-    const cdesc = direction === 'TX' ? txCdesc : rxCdesc;
-    const cq = this.commands.createCq({
-      address: queue.cqAddress,
-      depth,
-      entryWords: cdesc.sizeBytes >>> 2,
-      vector,
-      interrupts: this.options.interrupts,
-    });
-    queue.cqIndex = cq.cq_idx;
-    queue.unmaskOffset = cq.cq_interrupt_unmask_register_offset;
-    const sq = this.commands.createSq({
-      direction: SQ_DIRECTION[direction],
-      cqIndex: cq.cq_idx,
-      address: queue.sqAddress,
-      depth,
-    });
-    queue.sqIndex = sq.sq_idx;
-    queue.doorbellOffset = sq.sq_doorbell_offset;
-  }
-
-  destroyQueues(): void {
-    for (const queue of this.tx) this.destroyQueue(queue, 'TX');
-    for (const queue of this.rx) this.destroyQueue(queue, 'RX');
-  }
-
-  destroyQueue(queue: TxQueue | RxQueue, direction: 'TX' | 'RX'): void {
-    this.commands.destroySq(queue.sqIndex, SQ_DIRECTION[direction]);
-    this.commands.destroyCq(queue.cqIndex);
+    const wantsLlq = options.placement === 'device' && llq !== null && llq.max_llq_num > 0;
+    this.queues.allocate(limits, wantsLlq ? chooseLlq(this.commands, llq) : null);
   }
 
   setMtu(mtu: number): void {
@@ -277,23 +224,9 @@ export class EnaDriver {
     this.mtu = mtu;
   }
 
-  /** Gives every receive queue all its buffers. */
-  postBuffers(): void {
-    for (const queue of this.rx) {
-      queue.refill();
-      queue.kick();
-    }
-  }
-
   /** Lets every vector raise its next interrupt, after delays in units of `moderationUnitUs`. */
   arm(rxDelay = 0, txDelay = 0): void {
-    const intr = this.#intr;
-    intr.rx_intr_delay = rxDelay;
-    intr.tx_intr_delay = txDelay;
-    intr.intr_unmask = 1;
-    intr.store(this.#word, 0);
-    // As Linux: the register is the vector's, so the transmit queue's does for the pair.
-    for (const queue of this.tx) this.mmio.writeAt(queue.unmaskOffset, this.#word[0] as number);
+    this.queues.arm(rxDelay, txDelay);
   }
 
   /** Link speed in Mbit/s, as the device claims it. */

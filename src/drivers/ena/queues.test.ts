@@ -101,7 +101,7 @@ test('the ring never fills up entirely, and the phase flips at each wrap', () =>
   const { queue, load, complete } = txSetUp();
   for (let round = 0; round < 100; round++) {
     const slot = queue.tail & 7;
-    assert.equal(queue.phase, (round >>> 3) & 1 ? 0 : 1);
+    assert.equal(queue.ring.phase, (round >>> 3) & 1 ? 0 : 1);
     assert.ok(queue.send(new Uint8Array(60), 0, 60));
     complete(load(slot).req_id_lo);
     assert.equal(queue.reap(), 1);

@@ -24,6 +24,15 @@ export type TxOffloadSpec = {
   readonly l4Length: number;
 };
 
+/** For devices that want a meta descriptor with every packet. */
+const nothing: TxOffloadSpec = {
+  l3: 'unknown',
+  l4: 'unknown',
+  l3Offset: 0,
+  l3Length: 0,
+  l4Length: 0,
+};
+
 export class TxOffload {
   /** Word 1 of the first descriptor, without the request id. */
   readonly control: number;
@@ -38,7 +47,7 @@ export class TxOffload {
     this.needsMeta = spec !== null;
     if (spec !== null) control(spec).store(words, 0);
     this.control = words[1] as number;
-    if (spec !== null) meta(spec).store(words, 0);
+    meta(spec ?? nothing).store(words, 0);
     this.meta0 = words[0] as number;
     this.meta2 = words[2] as number;
   }

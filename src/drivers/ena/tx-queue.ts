@@ -1,5 +1,5 @@
 /**
- * An ENA transmit queue pair (SQ and CQ), driver's side, descriptors in host memory.
+ * An ENA transmit queue pair (SQ and CQ), driver's side, in host or device memory.
  *
  * Frames are either copied into buffers of the queue's own (`send`) or described where they lie
  * (`sendFrom`, `sendPieces`). Nothing is allocated per frame; `kick` tells the device of all
@@ -11,6 +11,7 @@ import { resetReasons } from '../../defs/ena-regs.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
 import { noOffload, type TxOffload } from './tx-offload.ts';
+import { hostEntry, type TxEntryShape, TxRing } from './tx-ring.ts';
 
 const { first, last, comp_req, phase, req_id_hi, header_length, req_id_lo } = txDesc.fields;
 const FIRST = 1 << first.lsb;
@@ -20,7 +21,6 @@ const PHASE = phase.lsb;
 const REQ_ID_HI = req_id_hi.lsb;
 const REQ_ID_LO = req_id_lo.lsb;
 const HEADER_LENGTH = header_length.lsb;
-const descWords = txDesc.sizeBytes >>> 2;
 const cdescWords = txCdesc.sizeBytes >>> 2;
 const CDESC_PHASE = txCdesc.fields.phase.lsb;
 /** Below this a loop copies faster than a call. */
@@ -35,12 +35,19 @@ export type TxQueueSpec = {
   readonly maxDescs: number;
   /** The device's `max_tx_header_size`: what `header_length` may say at most. */
   readonly maxHeaderBytes: number;
+  /** Absent: the ring lies in host memory. */
+  readonly llq?: {
+    readonly shape: TxEntryShape;
+    readonly alwaysMeta: boolean;
+    readonly maxBurstEntries: number;
+  };
 };
 
 /** The memory of a queue pair: allocated once, used again after every reset. */
 export class TxQueue {
   readonly spec: TxQueueSpec;
-  /** DMA addresses. */
+  readonly ring: TxRing;
+  /** DMA addresses; that of the SQ is 0 when it lies in device memory. */
   readonly sqAddress: number;
   readonly cqAddress: number;
   readonly bufferAddress: number;
@@ -49,9 +56,6 @@ export class TxQueue {
   cqIndex = 0;
   doorbellOffset = 0;
   unmaskOffset = 0;
-  /** Descriptors written, modulo 2^16: the doorbell's value. */
-  tail = 0;
-  phase = 1;
   sentFrames = 0;
   sentBytes = 0;
   completedFrames = 0;
@@ -62,17 +66,21 @@ export class TxQueue {
   readonly #mmio: EnaMmio;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  readonly #sqWord: number;
+  readonly #base: number;
   readonly #cqWord: number;
   readonly #bufferStart: number;
   readonly #mask: number;
   readonly #maxHeader: number;
+  readonly #pushBytes: number;
+  readonly #alwaysMeta: boolean;
+  readonly #maxBurst: number;
   /** Request ids that are free: a stack. */
   readonly #free: Uint16Array;
   #freeCount = 0;
-  /** By request id: descriptors of the packet in flight (0: none), and further ids it holds. */
-  readonly #descs: Uint16Array;
+  /** By request id: entries of the packet in flight (0: none), and further ids it holds. */
+  readonly #entries: Uint16Array;
   readonly #chain: Int32Array;
+  /** Entries in use. */
   #used = 0;
   #kicked = 0;
   #head = 0;
@@ -81,36 +89,42 @@ export class TxQueue {
   #meta2 = 0;
 
   constructor(mmio: EnaMmio, arena: DmaArena, spec: TxQueueSpec) {
-    const { depth } = spec;
+    const { depth, llq } = spec;
     this.spec = spec;
+    this.ring = new TxRing(depth, llq?.shape ?? hostEntry);
     this.#mmio = mmio;
     this.#bytes = arena.bytes;
     this.#words = arena.words;
+    this.#base = arena.base;
     this.#mask = depth - 1;
     this.#maxHeader = Math.min(spec.maxHeaderBytes, 255);
-    this.sqAddress = arena.alloc(depth * txDesc.sizeBytes);
+    this.#pushBytes = Math.min(this.ring.shape.headerBytes, 255);
+    this.#alwaysMeta = llq?.alwaysMeta ?? false;
+    this.#maxBurst = llq?.maxBurstEntries ?? 0;
+    this.sqAddress = llq === undefined ? arena.alloc(depth * txDesc.sizeBytes) : 0;
     this.cqAddress = arena.alloc(depth * txCdesc.sizeBytes);
     this.bufferAddress = arena.alloc(depth * spec.bufferBytes);
-    this.#sqWord = arena.offset(this.sqAddress) >>> 2;
     this.#cqWord = arena.offset(this.cqAddress) >>> 2;
     this.#bufferStart = arena.offset(this.bufferAddress);
     this.#free = new Uint16Array(depth);
-    this.#descs = new Uint16Array(depth);
+    this.#entries = new Uint16Array(depth);
     this.#chain = new Int32Array(depth);
+    if (llq === undefined) this.ring.place(this.#words, arena.offset(this.sqAddress) >>> 2);
     this.clear();
   }
 
-  /** Empties the rings and takes all buffers back: before each CREATE. */
+  get isInDevice(): boolean {
+    return this.spec.llq !== undefined;
+  }
+
+  /** Empties the CQ and takes all buffers back: before each CREATE, then `ring.place`. */
   clear(): void {
     const { depth } = this.spec;
-    this.#words.fill(0, this.#sqWord, this.#sqWord + depth * descWords);
     this.#words.fill(0, this.#cqWord, this.#cqWord + depth * cdescWords);
     for (let i = 0; i < depth; i++) this.#free[i] = depth - 1 - i;
     this.#freeCount = depth;
-    this.#descs.fill(0);
+    this.#entries.fill(0);
     this.#chain.fill(-1);
-    this.tail = 0;
-    this.phase = 1;
     this.fault = 0;
     this.#used = 0;
     this.#kicked = 0;
@@ -118,9 +132,15 @@ export class TxQueue {
     this.#cqPhase = 1;
     this.#meta0 = 0;
     this.#meta2 = 0;
+    this.completedFrames = this.sentFrames;
   }
 
-  /** Descriptors that may be written now. */
+  /** Entries written, modulo 2^16: the doorbell's value. */
+  get tail(): number {
+    return this.ring.tail;
+  }
+
+  /** Entries that may be written now. */
   get room(): number {
     return this.#mask - this.#used;
   }
@@ -136,29 +156,33 @@ export class TxQueue {
    */
   send(bytes: Uint8Array, at: number, length: number, offload: TxOffload = noOffload): boolean {
     const { bufferBytes } = this.spec;
-    const pieces = length <= bufferBytes ? 1 : Math.ceil(length / bufferBytes);
+    const pushed = Math.min(length, this.#pushBytes);
+    const rest = length - pushed;
+    const pieces = rest <= bufferBytes ? 1 : Math.ceil(rest / bufferBytes);
     if (!this.#fits(pieces, pieces)) return false;
+    const start = this.ring.tail;
     const id = this.#claim();
-    this.#copy(bytes, at, id, Math.min(length, bufferBytes));
+    if (pushed > 0) this.#push(bytes, at, pushed);
+    const piece = Math.min(rest, bufferBytes);
+    this.#copy(bytes, at + pushed, id, piece);
     const buffer = this.bufferAddress + id * bufferBytes;
-    const meta = this.#meta(offload);
-    if (pieces === 1) {
-      this.#first(id, buffer, length, offload, meta === 0 ? FIRST | LAST : LAST);
-    } else {
-      this.#first(id, buffer, bufferBytes, offload, meta === 0 ? FIRST : 0);
-      this.#rest(bytes, at, id, length);
-    }
-    this.#posted(id, pieces + meta, length);
+    const isFirst = this.#meta(offload) ? 0 : FIRST;
+    this.#first(id, buffer, piece, pushed, offload, pieces === 1 ? isFirst | LAST : isFirst);
+    if (pieces > 1) this.#rest(bytes, at + pushed, id, rest);
+    this.#posted(id, start, length);
     return true;
   }
 
   /** Describes a frame that lies in one piece at a DMA address and stays there until completed. */
   sendFrom(address: number, length: number, offload: TxOffload = noOffload): boolean {
     if (!this.#fits(1, 1)) return false;
+    const start = this.ring.tail;
     const id = this.#claim();
-    const meta = this.#meta(offload);
-    this.#first(id, address, length, offload, meta === 0 ? FIRST | LAST : LAST);
-    this.#posted(id, 1 + meta, length);
+    const pushed = Math.min(length, this.#pushBytes);
+    if (pushed > 0) this.#push(this.#bytes, address - this.#base, pushed);
+    const isFirst = this.#meta(offload) ? 0 : FIRST;
+    this.#first(id, address + pushed, length - pushed, pushed, offload, isFirst | LAST);
+    this.#posted(id, start, length);
     return true;
   }
 
@@ -170,26 +194,30 @@ export class TxQueue {
     offload: TxOffload = noOffload,
   ): boolean {
     if (!this.#fits(count, 1)) return false;
+    const start = this.ring.tail;
     const id = this.#claim();
-    const meta = this.#meta(offload);
-    let total = 0;
-    for (let i = 0; i < count; i++) {
+    const address = addresses[0] as number;
+    let total = lengths[0] as number;
+    const pushed = Math.min(total, this.#pushBytes);
+    if (pushed > 0) this.#push(this.#bytes, address - this.#base, pushed);
+    const isFirst = this.#meta(offload) ? 0 : FIRST;
+    const flags = count === 1 ? isFirst | LAST : isFirst;
+    this.#first(id, address + pushed, total - pushed, pushed, offload, flags);
+    for (let i = 1; i < count; i++) {
       const length = lengths[i] as number;
-      const isLast = i === count - 1 ? LAST : 0;
-      const isFirst = meta === 0 ? FIRST : 0;
-      if (i === 0) this.#first(id, addresses[0] as number, length, offload, isFirst | isLast);
-      else this.#next(addresses[i] as number, length, isLast);
+      this.#next(addresses[i] as number, length, i === count - 1 ? LAST : 0);
       total += length;
     }
-    this.#posted(id, count + meta, total);
+    this.#posted(id, start, total);
     return true;
   }
 
   /** Tells the device of what was written since the last kick. */
   kick(): void {
-    if (this.#kicked === this.tail) return;
-    this.#kicked = this.tail;
-    this.#mmio.writeAt(this.doorbellOffset, this.tail);
+    const { tail } = this.ring;
+    if (this.#kicked === tail) return;
+    this.#kicked = tail;
+    this.#mmio.writeAt(this.doorbellOffset, tail);
   }
 
   /** Takes completions; returns how many packets were done. Stops for good at a bad one. */
@@ -209,19 +237,25 @@ export class TxQueue {
     return count;
   }
 
-  /** Writes a descriptor of any four words into the next slot: for what no driver would send. */
-  put(words: ArrayLike<number>): void {
-    const at = this.#sqWord + (this.tail & this.#mask) * descWords;
-    for (let i = 0; i < descWords; i++) this.#words[at + i] = words[i] as number;
-    this.#advance();
+  /** Writes a descriptor of any four words into the ring: for what no driver would send. */
+  put(words: ArrayLike<number>, endsPacket: boolean): void {
+    for (let i = 0; i < words.length; i++) this.ring.words[this.ring.at + i] = words[i] as number;
+    this.ring.advance();
+    if (endsPacket) this.ring.endPacket();
   }
 
+  /** Whether there is room for so many descriptors, one more for meta data, and buffers. */
   #fits(descs: number, ids: number): boolean {
     if (descs >= this.spec.maxDescs && descs > 1)
       throw new RangeError(`a packet of ${descs} descriptors and a meta descriptor is too long`);
-    if (this.#mask - this.#used > descs && this.#freeCount >= ids) return true;
-    this.refused++;
-    return false;
+    const entries = this.ring.entriesFor(descs + 1);
+    if (this.#mask - this.#used < entries || this.#freeCount < ids) {
+      this.refused++;
+      return false;
+    }
+    const burst = (this.ring.tail - this.#kicked) & 0xffff;
+    if (this.#maxBurst > 0 && burst + entries > this.#maxBurst) this.kick();
+    return true;
   }
 
   #claim(): number {
@@ -230,9 +264,9 @@ export class TxQueue {
 
   /** Frees a packet's request id and buffers; false when the id is none of ours. */
   #release(id: number): boolean {
-    if (id > this.#mask || this.#descs[id] === 0) return false;
-    this.#used -= this.#descs[id] as number;
-    this.#descs[id] = 0;
+    if (id > this.#mask || this.#entries[id] === 0) return false;
+    this.#used -= this.#entries[id] as number;
+    this.#entries[id] = 0;
     for (let i = id; i >= 0; ) {
       const next = this.#chain[i] as number;
       this.#chain[i] = -1;
@@ -242,42 +276,46 @@ export class TxQueue {
     return true;
   }
 
-  /** Writes a meta descriptor when the last one said something else; how many were written. */
-  #meta(offload: TxOffload): number {
-    if (!offload.needsMeta) return 0;
-    if (offload.meta0 === this.#meta0 && offload.meta2 === this.#meta2) return 0;
+  /** Writes a meta descriptor when the device does not know what it would say; whether it did. */
+  #meta(offload: TxOffload): boolean {
+    const isKnown = offload.meta0 === this.#meta0 && offload.meta2 === this.#meta2;
+    if (!this.#alwaysMeta && (isKnown || !offload.needsMeta)) return false;
     this.#meta0 = offload.meta0;
     this.#meta2 = offload.meta2;
-    const words = this.#words;
-    const at = this.#sqWord + (this.tail & this.#mask) * descWords;
+    const { words, at } = this.ring;
     words[at + 1] = 0;
     words[at + 2] = offload.meta2;
     words[at + 3] = 0;
-    words[at] = offload.meta0 | FIRST | (this.phase << PHASE);
-    this.#advance();
-    return 1;
+    words[at] = offload.meta0 | FIRST | (this.ring.phase << PHASE);
+    this.ring.advance();
+    return true;
   }
 
-  #first(id: number, address: number, length: number, offload: TxOffload, flags: number): void {
-    const words = this.#words;
-    const at = this.#sqWord + (this.tail & this.#mask) * descWords;
-    const header = Math.min(length, this.#maxHeader);
+  #first(
+    id: number,
+    address: number,
+    length: number,
+    pushed: number,
+    offload: TxOffload,
+    flags: number,
+  ): void {
+    const { words, at } = this.ring;
+    const header = this.#pushBytes > 0 ? pushed : Math.min(length, this.#maxHeader);
     words[at + 1] = offload.control | (id << REQ_ID_LO);
     words[at + 2] = addressLo(address);
     words[at + 3] = addressHi(address) | (header << HEADER_LENGTH);
     const ids = (id >>> 10) << REQ_ID_HI;
-    words[at] = length | ids | flags | COMP_REQ | (this.phase << PHASE);
-    this.#advance();
+    words[at] = length | ids | flags | COMP_REQ | (this.ring.phase << PHASE);
+    this.ring.advance();
   }
 
   #next(address: number, length: number, flags: number): void {
-    const words = this.#words;
-    const at = this.#sqWord + (this.tail & this.#mask) * descWords;
+    const { words, at } = this.ring;
     words[at + 1] = 0;
     words[at + 2] = addressLo(address);
     words[at + 3] = addressHi(address);
-    words[at] = length | flags | (this.phase << PHASE);
-    this.#advance();
+    words[at] = length | flags | (this.ring.phase << PHASE);
+    this.ring.advance();
   }
 
   /** The second to last buffers of a frame that `send` copies. */
@@ -295,6 +333,17 @@ export class TxQueue {
     }
   }
 
+  /** Stores the packet's first bytes into the ring, by whole words as a device demands it. */
+  #push(bytes: Uint8Array, at: number, length: number): void {
+    const { words, headerAt } = this.ring;
+    for (let i = 0, from = at; i < length; i += 4, from += 4)
+      words[headerAt + (i >>> 2)] =
+        (bytes[from] as number) |
+        ((bytes[from + 1] as number) << 8) |
+        ((bytes[from + 2] as number) << 16) |
+        ((bytes[from + 3] as number) << 24);
+  }
+
   #copy(bytes: Uint8Array, at: number, id: number, length: number): void {
     const into = this.#bytes;
     const start = this.#bufferStart + id * this.spec.bufferBytes;
@@ -302,15 +351,12 @@ export class TxQueue {
     else for (let i = 0; i < length; i++) into[start + i] = bytes[at + i] as number;
   }
 
-  #posted(id: number, descs: number, length: number): void {
-    this.#descs[id] = descs;
-    this.#used += descs;
+  #posted(id: number, start: number, length: number): void {
+    this.ring.endPacket();
+    const entries = (this.ring.tail - start) & 0xffff;
+    this.#entries[id] = entries;
+    this.#used += entries;
     this.sentFrames++;
     this.sentBytes += length;
-  }
-
-  #advance(): void {
-    this.tail = (this.tail + 1) & 0xffff;
-    if ((this.tail & this.#mask) === 0) this.phase ^= 1;
   }
 }
