@@ -1,11 +1,5 @@
 /** A lab's result for a person: who took part, what was measured, and what follows from it. */
-import {
-  type LabReport,
-  METRICS,
-  type Metric,
-  type Nic,
-  type NicResult,
-} from '../host/lab/report.ts';
+import type { LabReport, Metric, Nic, NicResult } from '../host/lab/report.ts';
 import { type Column, renderTable } from './table.ts';
 import { type Paint, wrap } from './terminal.ts';
 
@@ -27,8 +21,7 @@ export function renderReport(
     '',
     ...renderComparison(report, width, paint),
     ...failures(report, paint),
-    '',
-    ...claims(report.comparison).map((line) => wrap(line, width, '  ')),
+    ...renderClaims(report.comparison, width, paint),
     '',
     ...conditions(report).map((line) => dim(wrap(line, width))),
   ];
@@ -47,9 +40,15 @@ function renderInstances({ instances }: LabReport, width: number, paint: Paint):
 }
 
 function renderComparison(report: LabReport, width: number, paint: Paint): string[] {
-  const { from, to } = report.measured;
+  const { from, to, transport } = report.measured;
+  const flow = transport === 'tcp' ? 'TCP' : 'bulk';
   const columns = [
-    ...[left(`${from} -> ${to}`), right('link claims'), right('TCP 1 flow'), right('TCP 4 flows')],
+    ...[
+      left(`${from} -> ${to}`),
+      right('link claims'),
+      right(`${flow} 1 flow`),
+      right(`${flow} 4 flows`),
+    ],
     ...[right('UDP 64 B'), right('RTT p50 / p99'), right('host CPU per Gbit')],
   ];
   const rows = report.comparison.map((row) => [
@@ -75,29 +74,42 @@ function failures({ comparison }: LabReport, paint: Paint): string[] {
   );
 }
 
-const TITLES: Record<Metric, { title: string; more: boolean }> = {
-  tcp_gbps: { title: 'TCP, 1 flow', more: true },
-  tcp4_gbps: { title: 'TCP, 4 flows', more: true },
-  udp64_pps: { title: 'packets/s', more: true },
-  rtt_p50_us: { title: 'RTT p50', more: false },
-  rtt_p99_us: { title: 'RTT p99', more: false },
-  host_cpu_s_per_gbit: { title: 'CPU per Gbit', more: false },
-};
+const CLAIMS: readonly { metric: Metric; claim: string; better: 'more' | 'less' }[] = [
+  { metric: 'tcp_gbps', claim: 'more bandwidth, 1 flow', better: 'more' },
+  { metric: 'tcp4_gbps', claim: 'more bandwidth, 4 flows', better: 'more' },
+  { metric: 'udp64_pps', claim: 'more packets per second', better: 'more' },
+  { metric: 'rtt_p50_us', claim: 'less latency, p50', better: 'less' },
+  { metric: 'rtt_p99_us', claim: 'less latency, p99', better: 'less' },
+  { metric: 'host_cpu_s_per_gbit', claim: 'less host CPU per Gbit', better: 'less' },
+];
 
-/** One line per NIC that was compared: each number of the first as a multiple of that NIC's. */
-export function claims([own, ...others]: readonly NicResult[]): string[] {
-  if (own === undefined) return [];
-  return others.map((other) => {
-    const parts = METRICS.flatMap((metric) => {
-      const [a, b] = [own[metric], other[metric]];
-      if (a === null || b === null || b === 0) return [];
-      const { title, more } = TITLES[metric];
-      const ratio = a / b;
-      const better = more ? ratio >= 1 : ratio <= 1;
-      return [`${title} ${ratio.toFixed(2)}x${better ? '' : ' (worse)'}`];
-    });
-    return `${nameOf(own.nic)} against ${nameOf(other.nic)}: ${parts.join(', ')}`;
-  });
+/** A line per claim of Enhanced Networking: how many times better the first NIC is than others. */
+function renderClaims(
+  [own, ...others]: readonly NicResult[],
+  width: number,
+  paint: Paint,
+): string[] {
+  if (own === undefined || others.length === 0) return [];
+  const columns = [
+    left(`${nameOf(own.nic)} has`),
+    ...others.map(({ nic }) => right(`than ${nameOf(nic)}`)),
+  ];
+  const rows = CLAIMS.map(({ metric, claim, better }) => [
+    claim,
+    ...others.map((other) => advantage(own[metric], other[metric], better)),
+  ]);
+  return ['', ...renderTable(columns, rows, width, paint.bold)];
+}
+
+/** `1.50x`: one and a half times as good; below 1 it says that it is not. */
+export function advantage(
+  own: number | null,
+  other: number | null,
+  better: 'more' | 'less',
+): string {
+  if (own === null || other === null || own === 0 || other === 0) return 'unknown';
+  const ratio = better === 'more' ? own / other : other / own;
+  return `${ratio < 0.995 ? 'no: ' : ''}${ratio.toFixed(2)}x`;
 }
 
 const NAMES: Record<Nic, string> = {
@@ -121,7 +133,7 @@ function conditions({ machine, measured, comparison, notes }: LabReport): string
   return [
     `On ${host}, Linux ${machine.kernel}, Node ${machine.node}, ${qemu}.`,
     `MTU ${mtu}; ${same}median of ${rounds} rounds of ${seconds} s, RTT of ${rounds * pings} pings. ` +
-      'UDP: datagrams that arrived. CPU: all guests and virtfn, while TCP 1 flow ran.',
+      'UDP: datagrams that arrived. CPU: all guests and virtfn, during 1 flow.',
     ...notes.map((note) => `Note: ${note}`),
   ];
 }

@@ -1,5 +1,6 @@
 /** `virtfn lab`: boots a topology's guests on ENA functions, measures, and compares. */
 import { readFileSync } from 'node:fs';
+import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Lab, startLab } from '../host/lab/lab.ts';
 import { isComplete } from '../host/lab/report.ts';
@@ -133,11 +134,17 @@ async function keep(lab: Lab, signal: AbortSignal): Promise<number> {
   const stop = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  for (const { name, address, socket } of lab.doors)
-    process.stderr.write(`${name}  ${address}  virtfn shell ${socket}\n`);
+  for (const { name, address } of lab.doors)
+    process.stderr.write(`${name}  ${address}  ${invocation()} shell ${name}\n`);
   process.stderr.write('The guests keep running. Stop with Ctrl-C.\n');
   await Promise.race([stop, lab.broken.catch((error) => signal.aborted || Promise.reject(error))]);
   return 0;
+}
+
+/** How this program was called, for a person to call it again. */
+function invocation(): string {
+  const script = process.argv[1] ?? '';
+  return basename(script) === 'virtfn' ? 'virtfn' : `node ${relative('.', script)}`;
 }
 
 /** The file's topology, or the built-in one, with what the options say over it. */

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
+import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 
@@ -25,11 +26,13 @@ function createProgram(exit: (code: number) => void): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', examples)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // told by main(), with the exit code
     .showSuggestionAfterError(true);
   addLabCommand(program, exit);
   addNicCommand(program, exit);
+  addShellCommand(program, exit);
   return program;
 }
 

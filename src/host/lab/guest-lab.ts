@@ -1,18 +1,15 @@
 /** The lab with real guests: QEMU machines whose only NIC is a function that we serve. */
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { InstanceTypes } from '../../vpc/instance-types.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
-import { chooseAccelerator } from '../guest/accelerator.ts';
 import { GuestError } from '../guest/agent.ts';
 import { startVm, type Vm } from '../guest/guest-vm.ts';
-import { ensureTools } from '../guest/tools.ts';
-import { type ChosenFunction, chooseFunctions, dataplaneConfig } from '../nic/functions.ts';
-import { cacheDirectory } from '../packages/cache.ts';
-import { chooseRecipe } from '../packages/sets.ts';
+import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
+import { openDoor } from './door.ts';
 import { guestBench, startServer } from './guest-bench.ts';
-import type { LabContext, LabRun } from './lab.ts';
+import { cpusOf, functionsOf } from './instances.ts';
+import type { Door, LabContext, LabRun } from './lab.ts';
+import { type LabTools, prepareTools } from './lab-tools.ts';
 import { hostFacts, ownCpuSeconds, waitUntilQuiet } from './machine.ts';
 import { type Bench, measureAll } from './measure.ts';
 import { plugPair } from './plugged-pair.ts';
@@ -36,7 +33,7 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const vms = await boot(context, prepared, tools);
   observer.step('Waiting for the ena driver, its link and an address');
   const members = await Promise.all(
-    vms.map((vm, i) => join_(vm, prepared.instances[i], prepared.functions[i])),
+    vms.map((vm, i) => enter(vm, prepared.instances[i], prepared.functions[i])),
   );
   observer.detail(members.map(({ facts }) => `${facts.name} ${facts.address}`).join(', '));
   signal.throwIfAborted();
@@ -56,49 +53,14 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
     report: {
       machine: { ...hostFacts(), ...tools.facts, guest_kernel: from.facts.kernel },
       instances: members.map(({ facts }) => facts),
-      measured: { from: from.facts.name, to: to.facts.name, rounds, seconds, pings, mtu },
+      measured: {
+        ...{ from: from.facts.name, to: to.facts.name, transport: 'tcp' },
+        ...{ rounds, seconds, pings, mtu },
+      },
       comparison,
       notes,
     },
-    doors: [],
-  };
-}
-
-type PreparedTools = Awaited<ReturnType<typeof prepareTools>>;
-
-/** QEMU, a guest image per instance, and whether KVM works. */
-async function prepareTools(context: LabContext) {
-  const { topology, observer, signal, cleanup } = context;
-  observer.step('Getting QEMU and the guests ready');
-  const progress = (step: string, fraction: number | undefined, text: string): void =>
-    observer.detail(`${step}: ${text}`, fraction);
-  const fallback = topology.instances.some(({ kernel }) => kernel === undefined)
-    ? Object.keys(chooseRecipe().recipe.sets.kernels)[0]
-    : undefined;
-  const kernelOf = ({ kernel = fallback ?? '' }: Instance): string => kernel;
-  const kernels = [...new Set(topology.instances.map(kernelOf))];
-  const work = ensureTools({ kernels, progress, signal });
-  cleanup.defer(async () => void (await work)); // it removes what is half done
-  const { qemu, guestImages } = await work;
-  const imageOf = (instance: Instance) => {
-    const image = guestImages[kernels.indexOf(kernelOf(instance))];
-    if (image === undefined) throw new Error('unreachable: an image per kernel');
-    return image;
-  };
-  const [first] = topology.instances as [Instance];
-  const choice = await chooseAccelerator(context.accelerator, {
-    ...{ qemu, image: imageOf(first), cache: cacheDirectory(), progress },
-  });
-  signal.throwIfAborted();
-  const how = choice.accelerator === 'kvm' ? 'KVM' : 'emulated (no KVM)';
-  observer.detail(`QEMU ${qemu.version}, ${how}, Linux ${imageOf(first).kernelVersion}`);
-  return {
-    ...{ qemu, imageOf, accelerator: choice.accelerator },
-    facts: {
-      qemu: qemu.version,
-      accelerator: choice.accelerator,
-      accelerator_reason: choice.reason,
-    },
+    doors: await openDoors(context, members, prepared.directory),
   };
 }
 
@@ -106,30 +68,11 @@ async function prepareTools(context: LabContext) {
 function prepare({ topology, cleanup }: LabContext): Prepared {
   const directory = temporaryDirectory();
   cleanup.defer(() => removeTemporaryDirectory(directory));
-  const types = InstanceTypes.load();
-  const { instances, network } = topology;
-  const share = Math.max(1, Math.floor((cpus().length - 1) / instances.length));
-  const functions = chooseFunctions(
-    instances.map(({ name, type, mac, address }) => {
-      const { queues } = types.get(type);
-      return {
-        ...{ name, socket: join(directory, `${name}.sock`), linkMbps: types.linkMbps(type) },
-        ...(mac !== undefined && { mac }),
-        ...(address !== undefined && { address }),
-        ...(queues !== null && { queuePairs: queues }),
-      };
-    }),
-    network,
-  );
+  const cpus = cpusOf(topology);
   return {
     directory,
-    functions,
-    instances: instances.map((instance) => {
-      return {
-        ...instance,
-        cpus: instance.cpus ?? Math.min(types.get(instance.type).vcpus, share),
-      };
-    }),
+    functions: functionsOf(topology, directory),
+    instances: topology.instances.map((instance, i) => ({ ...instance, cpus: cpus[i] ?? 1 })),
   };
 }
 
@@ -148,13 +91,14 @@ async function startDataplane(context: LabContext, { functions }: Prepared): Pro
 async function boot(
   { cleanup, signal, observer, topology }: LabContext,
   { functions, instances }: Prepared,
-  { qemu, imageOf, accelerator }: PreparedTools,
+  { qemu, images, accelerator }: LabTools,
 ): Promise<Vm[]> {
   observer.step(`Booting ${instances.map(({ name }) => name).join(', ')}`);
-  const boots = instances.map((instance, i) => {
-    const { name, cpus, memoryMb } = instance;
+  const boots = instances.map(({ name, cpus, memoryMb }, i) => {
+    const image = images[i];
+    if (image === undefined) throw new Error('unreachable: an image per instance');
     const vm = startVm({
-      ...{ qemu, accelerator, name, cpus, image: imageOf(instance), signal },
+      ...{ qemu, accelerator, name, cpus, image, signal },
       nics: [{ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }],
       hotplugPorts: topology.measure.compare.length,
       ...(memoryMb !== undefined && { memoryMb }),
@@ -166,7 +110,7 @@ async function boot(
 }
 
 /** Waits until a guest's driver is up, gets it an address, and asks what it sees. */
-async function join_(
+async function enter(
   vm: Vm,
   instance: (Instance & { cpus: number }) | undefined,
   fn: ChosenFunction | undefined,
@@ -233,4 +177,19 @@ async function settle({ observer, signal }: LabContext, meter: () => number): Pr
   if (own > 0.5) notes.push('The guests were not idle before the measurement.');
   for (const note of notes) observer.note(note);
   return notes;
+}
+
+/** A way into each guest, for as long as the lab is kept. */
+async function openDoors(
+  { cleanup }: LabContext,
+  members: readonly Member[],
+  directory: string,
+): Promise<Door[]> {
+  const doors: Door[] = [];
+  for (const { vm, facts } of members) {
+    const { socket, close } = await openDoor(vm, directory);
+    cleanup.defer(close);
+    doors.push({ name: facts.name, address: facts.address, socket });
+  }
+  return doors;
 }

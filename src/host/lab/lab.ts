@@ -5,6 +5,7 @@
 import type { Accelerator } from '../qemu/args.ts';
 import { Cleanup } from './cleanup.ts';
 import { runGuestLab } from './guest-lab.ts';
+import { runReferenceLab } from './reference-lab.ts';
 import type { LabReport } from './report.ts';
 import type { Topology } from './topology.ts';
 
@@ -69,7 +70,8 @@ export async function startLab(request: LabRequest): Promise<Lab> {
   request.signal.addEventListener('abort', onAbort, { once: true });
   const context: LabContext = { ...request, signal: controller.signal, cleanup, fail };
   try {
-    const run = await Promise.race([runGuestLab(context), broken]);
+    const work = request.guest === 'linux' ? runGuestLab(context) : runReferenceLab(context);
+    const run = await Promise.race([work, broken]);
     return { ...run, broken, close: () => cleanup.run() };
   } catch (error) {
     controller.abort(error);

@@ -23,15 +23,17 @@ export type InstanceFacts = {
   /** As the guest says: 'ena'. */
   readonly driver: string;
   readonly driver_version: string;
-  readonly interface: string;
-  readonly pci: string;
+  /** null, like the next and `kernel`: there is no operating system. */
+  readonly interface: string | null;
+  readonly pci: string | null;
   readonly mac: string;
   /** null: the driver does not say. */
   readonly link_mbps: number | null;
   readonly address: string;
   /** As DHCP said. */
   readonly mtu: number;
-  readonly kernel: string;
+  readonly kernel: string | null;
+  /** Of its own. */
   readonly cpus: number;
 };
 
@@ -64,6 +66,8 @@ export type LabReport = {
   readonly measured: {
     readonly from: string;
     readonly to: string;
+    /** What flows are made of; `verified-udp`: reference guests, which have no TCP. */
+    readonly transport: 'tcp' | 'verified-udp';
     readonly rounds: number;
     readonly seconds: number;
     readonly pings: number;

@@ -1,0 +1,31 @@
+/** What a topology leaves open is chosen here, from the instance types and the machine. */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { InstanceTypes } from '../../vpc/instance-types.ts';
+import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
+import type { Topology } from './topology.ts';
+
+/** A function per instance, whose sockets are in `directory`. @throws FunctionError */
+export function functionsOf({ instances, network }: Topology, directory: string): ChosenFunction[] {
+  const types = InstanceTypes.load();
+  const requests = instances.map(({ name, type, mac, address }) => {
+    const { queues } = types.get(type);
+    return {
+      ...{ name, socket: join(directory, `${name}.sock`), linkMbps: types.linkMbps(type) },
+      ...(mac !== undefined && { mac }),
+      ...(address !== undefined && { address }),
+      ...(queues !== null && { queuePairs: queues }),
+    };
+  });
+  return chooseFunctions(requests, network);
+}
+
+/**
+ * Virtual CPUs of each guest: the type's, but no more than the machine has for it when one core is
+ * left to the data plane.
+ */
+export function cpusOf({ instances }: Topology): number[] {
+  const types = InstanceTypes.load();
+  const share = Math.max(1, Math.floor((cpus().length - 1) / instances.length));
+  return instances.map(({ type, cpus }) => cpus ?? Math.min(types.get(type).vcpus, share));
+}

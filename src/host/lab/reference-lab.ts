@@ -1,0 +1,69 @@
+/** The lab without QEMU: the same topology and measurements, with reference guests. */
+
+import { dataplaneConfig } from '../nic/functions.ts';
+import { functionsOf } from './instances.ts';
+import type { LabContext, LabRun } from './lab.ts';
+import { hostFacts } from './machine.ts';
+import { measureAll } from './measure.ts';
+import { referenceBench } from './reference-bench.ts';
+import { Fabric, type ReferenceGuest } from './reference-guest.ts';
+import type { InstanceFacts } from './report.ts';
+
+const dhcpMs = 3000;
+
+const NOTE =
+  'Reference guests run in this process and have no TCP: flows are verified transfers over UDP.';
+
+export async function runReferenceLab(context: LabContext): Promise<LabRun> {
+  const { topology, observer, signal } = context;
+  observer.step('Starting reference drivers on ENA functions, in this process');
+  const functions = functionsOf(topology, '.');
+  const config = dataplaneConfig(functions, { network: topology.network });
+  const { mtu, rounds, seconds, pings } = topology.measure;
+  const fabric = new Fabric(functions, config, {
+    ...{ mtu, signal },
+    onRefusal: (name, { rule, detail }) => observer.note(`${name}: refused ${rule.id}: ${detail}`),
+  });
+  if (!(await fabric.dhcp(dhcpMs)))
+    throw new Error(`Not every reference guest got an address within ${dhcpMs / 1000} s.`);
+  const instances = fabric.guests.map((guest, i): InstanceFacts => {
+    const { type = '', nic = 'ena' } = topology.instances[i] ?? {};
+    return factsOf(guest, type, nic, functions[i]?.mac ?? '');
+  });
+  observer.detail(instances.map(({ name, address }) => `${name} ${address}`).join(', '));
+  observer.step('Measuring');
+  const [from, to] = fabric.guests as [ReferenceGuest, ReferenceGuest];
+  const comparison = await measureAll([referenceBench(fabric, from, to)], topology.measure, {
+    isFailure: () => false,
+    onRun: (text, fraction) => observer.detail(text, fraction),
+  });
+  return {
+    report: {
+      machine: {
+        ...hostFacts(),
+        ...{ qemu: null, accelerator: null, accelerator_reason: null, guest_kernel: null },
+      },
+      instances,
+      measured: {
+        ...{ from: from.name, to: to.name, transport: 'verified-udp' },
+        ...{ rounds, seconds, pings, mtu },
+      },
+      comparison,
+      notes: [NOTE],
+    },
+    doors: [],
+  };
+}
+
+function factsOf(
+  { name, driver, address }: ReferenceGuest,
+  type: string,
+  nic: InstanceFacts['nic'],
+  mac: string,
+): InstanceFacts {
+  return {
+    ...{ name, type, nic, driver: 'virtfn-reference', driver_version: '' },
+    ...{ interface: null, pci: null, mac, link_mbps: driver.linkSpeedMbps(), address },
+    ...{ mtu: driver.mtu, kernel: null, cpus: 0 },
+  };
+}
