@@ -91,7 +91,8 @@ export function seedFiles(name: string): IsoFile[] {
     'mountpoint -q MOUNT && exit 0',
     'mkdir -p MOUNT && mount -o ro -t iso9660 /dev/disk/by-label/LABEL MOUNT',
     'if command -v systemd-run > /dev/null',
-    'then systemd-run --unit=virtfn-agent --collect sh MOUNT/start',
+    // early, and not waited for: the targets that a unit waits for by default wait for cloud-init
+    'then systemd-run --unit=virtfn-agent --collect --no-block -p DefaultDependencies=no sh MOUNT/start',
     'else setsid sh MOUNT/start > /dev/null 2>&1 < /dev/null &',
     'fi',
   ];
