@@ -108,7 +108,8 @@ export class EnaFuzz {
     memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
     this.#port = new CountingPort(this.#switch.addPort({ name: 'hostile', mac: 0x0200_0000_0001 }));
     const queuePairs = 4;
-    const options = { mac: Uint8Array.of(2, 0, 0, 0, 0, 1), linkMbps: 10_000, queuePairs };
+    const mine = Uint8Array.of(2, 0, 0, 0, 0, 1);
+    const options = { mac: mine, linkMbps: 10_000, queuePairs, access: 'llq' } as const;
     this.#device = new EnaFunction(options, this.#host(this.#pool, this.refusals), this.#port);
     this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, maxPolls: 1 });
     const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);

@@ -49,7 +49,9 @@ export class SimGuest {
         this.refusals.push(`${rule.id}: ${detail}`);
       }),
     };
-    this.device = new EnaFunction({ mac, linkMbps: 10_000, ...options.device }, host, this.port);
+    // Low-latency queues are there; the driver's options say whether it uses them.
+    const device = { mac, linkMbps: 10_000, access: 'llq', ...options.device } as const;
+    this.device = new EnaFunction(device, host, this.port);
     this.driver = new EnaDriver(this.device, this.arena, options.driver);
   }
 

@@ -81,10 +81,10 @@ test('nothing reaches a function that has been stopped, and nothing of it moves'
 test('a refused command says which and why, and the next one works', () => {
   const [, a] = pair();
   assert.throws(
-    () => a.driver.commands.getFeature(31, acqEntry),
+    () => a.driver.commands.getFeature(13, acqEntry),
     (error) =>
       error instanceof EnaAdminError &&
-      /^GET_FEATURE HW_TIMESTAMP: UNSUPPORTED_OPCODE \(status 3/.test(error.message),
+      /^GET_FEATURE 0xd: UNSUPPORTED_OPCODE \(status 3/.test(error.message),
   );
   const odd = featureCmd.create();
   odd.opcode = 99;
