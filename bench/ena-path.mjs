@@ -31,7 +31,7 @@ function guest(index) {
   const deviceMemory = (sizeBytes) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) });
   const interrupts = { raise() {} };
   const host = { memory: arena.memory, interrupts, clock, diagnostics, deviceMemory };
-  const device = new EnaFunction({ mac, linkMbps: 100_000 }, host, port);
+  const device = new EnaFunction({ mac, linkMbps: 100_000, access: 'llq' }, host, port);
   const driver = new EnaDriver(device, arena, { placement });
   driver.start();
   return { mac, arena, driver };

@@ -130,6 +130,9 @@ export const AENQ_GROUP = {
   DEVICE_REQUEST_RESET: 7,
 } as const;
 
+/** The syndrome of NOTIFICATION events that carry new hints. */
+export const AENQ_SYNDROME_UPDATE_HINTS = 2;
+
 /** The head that all commands share. */
 const aqHead = {
   command_id: bits(0, 11, 0, "The driver's name for the command"),
@@ -272,6 +275,65 @@ const llqFields = (at: number) =>
 
 export const setLlq = layout('set_feature_llq', 64, { ...featureHead, ...llqFields(20) });
 
+export const setPhc = layout('set_feature_phc', 64, {
+  ...featureHead,
+  version: u8(20, 'Ignored'),
+  doorbell_offset: u32(24, 'Ignored'),
+  expire_timeout_usec: u32(28, 'Ignored'),
+  block_timeout_usec: u32(32, 'Ignored'),
+  output_lo: u32(36, 'Where readings are written [31:0]'),
+  output_hi: u16(40, 'Where readings are written [47:32]'),
+  output_length: u32(44, 'Bytes there'),
+});
+
+export const FLOW_STEERING_ACTION = { ADD_RULE: 1, REMOVE_RULE: 2, REMOVE_ALL_RULES: 3 } as const;
+/** ena_admin_flow_steering_type */
+export const FLOW_TYPE = {
+  IPV4: 1,
+  IPV6: 2,
+  IPV4_TCP: 3,
+  IPV6_TCP: 4,
+  IPV4_UDP: 5,
+  IPV6_UDP: 6,
+} as const;
+export const FLOW_STEERING_CHOOSE_LOCATION = 0xffff;
+/** Bytes of `ena_admin_flow_steering_rule_params`, which the control buffer holds. */
+export const FLOW_RULE_BYTES = 128;
+/** Offsets in it; addresses have 16 bytes, an IPv4 address the first four of them. */
+export const flowRule = {
+  dst_ip: 0,
+  dst_ip_mask: 16,
+  src_ip: 32,
+  src_ip_mask: 48,
+  dst_port: 64,
+  dst_port_mask: 66,
+  src_port: 68,
+  src_port_mask: 70,
+  tos: 72,
+  tos_mask: 73,
+} as const;
+
+export const setFlowSteering = layout('set_feature_flow_steering', 64, {
+  ...featureHead,
+  action: u8(20, 'ena_admin_flow_steering_action'),
+  flow_type: u8(21, 'ena_admin_flow_steering_type'),
+  rx_q_idx: u16(22, 'Receive queue, counted from 0'),
+  rule_location: u16(24, 'Place in the table, 0xffff: the device chooses'),
+  flags: u32(28, 'Reserved'),
+});
+
+export const setFragBypass = layout('set_feature_frag_bypass', 64, {
+  ...featureHead,
+  enable: u8(20, '1 lifts the limit on egress fragments'),
+});
+
+export const setHwTimestamp = layout('set_feature_hw_timestamp', 64, {
+  ...featureHead,
+  version: u8(20, 'Ignored'),
+  tx: u8(21, '1 all packets sent'),
+  rx: u8(22, '1 all packets received'),
+});
+
 /** The head that all completions share. */
 const acqHead = {
   command_id: bits(0, 11, 0, 'As in the command'),
@@ -400,6 +462,88 @@ export const moderationResp = response('ena_admin_feature_intr_moder_desc', {
   intr_delay_resolution: u16(8, 'Microseconds per unit of delay'),
 });
 
+export const phcResp = response('ena_admin_feature_phc_desc', {
+  version: u8(8, '0: readless, with an error bound'),
+  doorbell_offset: u32(12, 'In BAR 0'),
+  expire_timeout_usec: u32(16, 'How long a reading may take; 0: the driver decides'),
+  block_timeout_usec: u32(20, 'How long to stay away after one that took longer'),
+});
+
+/** What the device writes to the shared page for a reading of its clock. */
+export const phcReading = layout(
+  'ena_admin_phc_resp',
+  64,
+  {
+    req_id: u16(0, 'As written to the doorbell'),
+    timestamp_lo: u32(8, 'Nanoseconds [31:0]'),
+    timestamp_hi: u32(12, 'Nanoseconds [63:32]'),
+    error_bound: u32(24, 'Nanoseconds'),
+    error_flags: u32(28, 'Bit 0 no timestamp, bit 1 no error bound'),
+  },
+  { publishes: 'req_id' },
+);
+
+export const flowSteeringResp = response('ena_admin_set_feature_flow_steering_resp', {
+  rule_location: u16(8, 'Where the rule is'),
+});
+
+export const hwTimestampResp = response('ena_admin_feature_hw_ts_desc', {
+  version: u8(8, '1'),
+  tx: u8(9, '1: packets sent can be stamped'),
+  rx: u8(10, '1: packets received can be stamped'),
+});
+
+export const extraStringsResp = response('ena_admin_get_extra_properties_strings_desc', {
+  count: u32(8, 'Strings'),
+});
+/** Bytes of one name in the control buffer. */
+export const EXTRA_PROPERTIES_STRING_BYTES = 32;
+
+export const extraFlagsResp = response('ena_admin_get_extra_properties_flags_desc', {
+  flags: u32(8, 'Bit per string: the property is on'),
+});
+
+/** 64-bit counters of `ena_admin_eni_stats`. */
+export const eniStatsResp = response('ena_admin_eni_stats', {
+  bw_in_allowance_exceeded_lo: u32(8, 'Packets shaped for inbound bandwidth [31:0]'),
+  bw_in_allowance_exceeded_hi: u32(12, '[63:32]'),
+  bw_out_allowance_exceeded_lo: u32(16, 'Packets shaped for outbound bandwidth [31:0]'),
+  bw_out_allowance_exceeded_hi: u32(20, '[63:32]'),
+  pps_allowance_exceeded_lo: u32(24, 'Packets shaped for the packet rate [31:0]'),
+  pps_allowance_exceeded_hi: u32(28, '[63:32]'),
+  conntrack_allowance_exceeded_lo: u32(32, 'Packets shaped for tracked connections [31:0]'),
+  conntrack_allowance_exceeded_hi: u32(36, '[63:32]'),
+  linklocal_allowance_exceeded_lo: u32(40, 'Packets shaped for link-local services [31:0]'),
+  linklocal_allowance_exceeded_hi: u32(44, '[63:32]'),
+});
+
+export const srdInfoResp = response('ena_admin_ena_srd_info', {
+  flags_lo: u32(8, 'Bits: 0 enabled, 1 UDP, 2 no UDP ordering'),
+  flags_hi: u32(12, '[63:32]'),
+  ena_srd_tx_pkts_lo: u32(16, 'Packets sent over SRD [31:0]'),
+  ena_srd_tx_pkts_hi: u32(20, '[63:32]'),
+  ena_srd_eligible_tx_pkts_lo: u32(24, 'Packets that could have been [31:0]'),
+  ena_srd_eligible_tx_pkts_hi: u32(28, '[63:32]'),
+  ena_srd_rx_pkts_lo: u32(32, 'Packets received over SRD [31:0]'),
+  ena_srd_rx_pkts_hi: u32(36, '[63:32]'),
+  ena_srd_resource_utilization_lo: u32(40, 'Percent [31:0]'),
+  ena_srd_resource_utilization_hi: u32(44, '[63:32]'),
+});
+
+export const customerMetricsResp = response('ena_admin_customer_metrics', {
+  reported_metrics_lo: u32(8, 'Bit per metric that the control buffer holds [31:0]'),
+  reported_metrics_hi: u32(12, '[63:32]'),
+});
+/** Customer metrics by bit, in the order in which they are reported: 64-bit values. */
+export const CUSTOMER_METRICS = [
+  'bw_in_allowance_exceeded',
+  'bw_out_allowance_exceeded',
+  'pps_allowance_exceeded',
+  'conntrack_allowance_exceeded',
+  'linklocal_allowance_exceeded',
+  'conntrack_allowance_available',
+] as const;
+
 export const basicStatsResp = response('ena_admin_basic_stats', {
   tx_bytes_low: u32(8, 'Bytes sent [31:0]'),
   tx_bytes_high: u32(12, 'Bytes sent [63:32]'),
@@ -450,6 +594,20 @@ export const aenqEvent = event('ena_admin_aenq_common_desc', {});
 
 export const aenqLinkChange = event('ena_admin_aenq_link_change_desc', {
   link_status: bits(4, 0, 0, '1 up'),
+});
+
+export const aenqConfNotifications = event('ena_admin_aenq_conf_notifications_desc', {
+  notifications_bitmap_lo: u32(16, 'What changed [31:0]'),
+  notifications_bitmap_hi: u32(20, 'What changed [63:32]'),
+});
+
+export const aenqHints = event('ena_admin_aenq_hw_hints', {
+  mmio_read_timeout: u16(16, 'ms; 0 in each: the driver decides'),
+  driver_watchdog_timeout: u16(18, 'ms'),
+  missing_tx_completion_timeout: u16(20, 'ms'),
+  missed_tx_completion_count_threshold_to_reset: u16(22, 'packets'),
+  admin_completion_tx_timeout: u16(24, 'ms'),
+  netdev_wd_timeout: u16(26, 'ms'),
 });
 
 export const aenqKeepAlive = event('ena_admin_aenq_keep_alive_desc', {

@@ -116,6 +116,10 @@ export const rxCdesc = layout(
   published,
 );
 
+/** What follows in entries of 4 (Tx) and 8 (Rx) words: when the packet passed the wire. */
+export const TX_CDESC_TIMESTAMP_WORD = 2;
+export const RX_CDESC_TIMESTAMP_WORD = 6;
+
 /** The value that a driver writes into a vector's interrupt register. */
 export const intrReg = layout('ena_eth_io_intr_reg', 4, {
   rx_intr_delay: bits(0, 14, 0, 'Receive moderation, in units of the resolution'),

@@ -7,6 +7,8 @@
 export type Timer = { cancel(): void };
 
 export interface Clock {
+  /** The time of day at the clock's start: nanoseconds since 1970. */
+  readonly epochNs: bigint;
   /** Nanoseconds since the clock's start. */
   now(): number;
   /** Calls `action` once, `delayNs` from now. */
@@ -91,6 +93,7 @@ export class TimerQueue {
 
 /** Real, monotonic time. Its owner calls `runDue()` from its loop; nothing runs by itself. */
 export class MonotonicClock implements Clock {
+  readonly epochNs = BigInt(Date.now()) * 1_000_000n;
   readonly #start = performance.now();
   readonly #timers = new TimerQueue();
 
@@ -113,6 +116,7 @@ export class MonotonicClock implements Clock {
 
 /** Time that passes only when told to. */
 export class VirtualClock implements Clock {
+  readonly epochNs = 0n;
   #now = 0;
   readonly #timers = new TimerQueue();
 

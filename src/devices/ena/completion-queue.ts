@@ -1,7 +1,13 @@
 /** One I/O completion queue: a ring of 2, 4 or 8 word entries that the device writes. */
-import { rxCdesc, txCdesc } from '../../defs/ena-io.ts';
+import {
+  RX_CDESC_TIMESTAMP_WORD,
+  rxCdesc,
+  TX_CDESC_TIMESTAMP_WORD,
+  txCdesc,
+} from '../../defs/ena-io.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
+import type { DeviceTime } from './device-time.ts';
 import type { Vectors } from './vectors.ts';
 
 export type CompletionQueueShape = {
@@ -24,7 +30,9 @@ export class CompletionQueue {
   readonly rx = rxCdesc.create();
   readonly #vectors: Vectors;
   #written = 0;
-  #unsignalled = 0;
+  /** Receive and transmit completions that no interrupt has told of. */
+  #unsignalledRx = 0;
+  #unsignalledTx = 0;
 
   constructor(shape: CompletionQueueShape, memory: GuestMemory, vectors: Vectors) {
     this.shape = shape;
@@ -32,32 +40,53 @@ export class CompletionQueue {
     this.#vectors = vectors;
   }
 
-  /** Publishes `tx`. The ring is attached. */
-  pushTx(): void {
-    const ring = this.ring;
-    this.tx.phase = ring.phase(this.#written);
-    this.tx.store(ring.words, ring.at(this.#written));
-    this.#pushed();
+  /** Whether the entries have room for a time stamp. */
+  get stampsTx(): boolean {
+    return this.shape.entryBytes >= (TX_CDESC_TIMESTAMP_WORD + 2) * 4;
   }
 
-  /** Publishes `rx`. The ring is attached. */
-  pushRx(): void {
+  get stampsRx(): boolean {
+    return this.shape.entryBytes >= (RX_CDESC_TIMESTAMP_WORD + 2) * 4;
+  }
+
+  /** Publishes `tx`, with `time` where the entry has room for it. The ring is attached. */
+  pushTx(time: DeviceTime | null): void {
     const ring = this.ring;
-    this.rx.phase = ring.phase(this.#written);
-    this.rx.store(ring.words, ring.at(this.#written));
+    const at = ring.at(this.#written);
+    if (this.stampsTx) stamp(ring.words, at + TX_CDESC_TIMESTAMP_WORD, time);
+    this.tx.phase = ring.phase(this.#written);
+    this.tx.store(ring.words, at);
     this.#pushed();
+    this.#unsignalledTx++;
+  }
+
+  /** Publishes `rx`, likewise. */
+  pushRx(time: DeviceTime | null): void {
+    const ring = this.ring;
+    const at = ring.at(this.#written);
+    if (this.stampsRx) stamp(ring.words, at + RX_CDESC_TIMESTAMP_WORD, time);
+    this.rx.phase = ring.phase(this.#written);
+    this.rx.store(ring.words, at);
+    this.#pushed();
+    this.#unsignalledRx++;
   }
 
   #pushed(): void {
     this.ring.push(this.#written);
     this.#written = (this.#written + 1) | 0;
-    this.#unsignalled++;
   }
 
   /** Ends a burst: raises the vector when there is something new. */
   flush(): void {
-    if (this.#unsignalled === 0) return;
-    this.#unsignalled = 0;
-    if (this.shape.interrupts) this.#vectors.signal(this.shape.vector);
+    if (this.#unsignalledTx + this.#unsignalledRx === 0) return;
+    const isRx = this.#unsignalledRx > 0;
+    this.#unsignalledTx = 0;
+    this.#unsignalledRx = 0;
+    if (this.shape.interrupts) this.#vectors.signal(this.shape.vector, isRx);
   }
+}
+
+function stamp(words: Int32Array, at: number, time: DeviceTime | null): void {
+  words[at] = time === null ? 0 : time.lo;
+  words[at + 1] = time === null ? 0 : time.hi;
 }

@@ -5,6 +5,7 @@
  * headers of the ENA drivers (`ena_regs_defs.h`, `ena_admin_defs.h`, `ena_eth_io_defs.h`) and what
  * the stock Linux driver does. This file holds registers, reset and the links between the parts.
  */
+import { AENQ_GROUP, FEATURE } from '../../defs/ena-admin.ts';
 import {
   DEV_CTL,
   DEV_STS,
@@ -24,6 +25,7 @@ import type { AccessSize, Bar, FunctionHost, PciFunction, ResetCause } from '../
 import { GuestMemory } from '../../pci/guest-memory.ts';
 import { MsixTable } from '../../pci/msix.ts';
 import { AdminQueue } from './admin-queue.ts';
+import { Allowances } from './allowances.ts';
 import {
   bar0,
   doorbellAt,
@@ -34,14 +36,21 @@ import {
   msixPbaOffset,
   msixTableOffset,
 } from './bar.ts';
+import { basicFeatures, type Identity, Settings } from './basic-features.ts';
 import { Commands } from './commands.ts';
+import { DeviceTime } from './device-time.ts';
 import { EventQueue } from './event-queue.ts';
+import type { Feature } from './feature-call.ts';
 import { Features } from './features.ts';
+import { FlowSteering } from './flow-steering.ts';
 import { Llq } from './llq.ts';
+import { Phc } from './phc.ts';
 import { type EnaProfile, permissive } from './profile.ts';
 import { Queues } from './queues.ts';
 import { Rss } from './rss.ts';
+import { rssFeatures } from './rss-features.ts';
 import { enaRules } from './rules.ts';
+import { Statistics } from './statistics.ts';
 import { EnaStats } from './stats.ts';
 import { l2Bytes, type QueueHost } from './tx-queue.ts';
 import { Vectors } from './vectors.ts';
@@ -64,7 +73,15 @@ export type EnaOptions = {
   readonly profile?: EnaProfile;
   /** 1..32; by default what the profile says. */
   readonly queuePairs?: number;
+  readonly access?: BarAccess;
 };
+
+/**
+ * How the guest reaches the card's memory. `posted`: every access is a message that the guest does
+ * not wait for; low-latency queues, which would cost many, are offered but none is available, and
+ * drivers use host memory. `llq`: their memory is mapped; QEMU then waits for every doorbell.
+ */
+export type BarAccess = 'posted' | 'llq';
 
 export class EnaFunction implements PciFunction, Endpoint {
   readonly model = 'ena';
@@ -73,6 +90,8 @@ export class EnaFunction implements PciFunction, Endpoint {
   readonly vectors: number;
   readonly mac: Uint8Array;
   readonly stats = new EnaStats();
+  /** Reported to the driver; whoever enforces limits keeps the numbers. */
+  readonly allowances = new Allowances();
   readonly #host: FunctionHost;
   readonly #port: Port;
   readonly #profile: EnaProfile;
@@ -80,7 +99,9 @@ export class EnaFunction implements PciFunction, Endpoint {
   readonly #msix: MsixTable;
   readonly #admin: AdminQueue;
   readonly #events: EventQueue;
-  readonly #features: Features;
+  readonly #settings = new Settings();
+  readonly #phc: Phc;
+  readonly #steering: FlowSteering;
   readonly #queues: Queues;
   readonly #vectors: Vectors;
   readonly #rss: Rss;
@@ -106,11 +127,18 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#port = port;
     this.#profile = profile;
     const { memory, diagnostics, clock } = host;
-    this.#vectors = new Vectors(this.vectors, host.interrupts);
+    const { interrupts } = host;
+    const moderated = (profile.features & (1 << FEATURE.INTERRUPT_MODERATION)) !== 0;
+    const resolutionUs = moderated ? profile.moderationResolutionUs : 0;
+    this.#vectors = new Vectors(this.vectors, interrupts, clock, resolutionUs);
+    this.#phc = new Phc(memory, clock, diagnostics);
+    this.#steering = new FlowSteering(profile.flowSteeringRules);
     this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
-    this.#llq = profile.llq === null ? null : new Llq(profile.llq, pairs, diagnostics);
-    const memoryBar = this.#llq === null ? null : makeMemoryBar(pairs, host);
+    const { access = 'posted' } = options;
+    const llqs = access === 'llq' ? pairs : 0;
+    this.#llq = profile.llq === null ? null : new Llq(profile.llq, llqs);
+    const memoryBar = this.#llq === null ? null : makeMemoryBar(llqs, host);
     this.bars = memoryBar === null ? [bar0] : [bar0, memoryBar];
     const deviceMemory = new GuestMemory();
     if (memoryBar?.memory !== undefined)
@@ -128,20 +156,17 @@ export class EnaFunction implements PciFunction, Endpoint {
       this.#llq,
       deviceMemory,
     );
-    this.#features = new Features({
-      profile,
-      queuePairs: pairs,
-      mac,
-      linkMbps,
-      memory,
+    const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
+    const { stats, allowances } = this;
+    const queues = this.#queues;
+    const parts = { profile, queues, stats, allowances, memory, diagnostics };
+    const commands = new Commands({
+      queues,
+      features,
+      statistics: new Statistics(parts),
       diagnostics,
-      events: this.#events,
-      rss: this.#rss,
-      queues: this.#queues,
-      llq: this.#llq,
+      trace: host.trace ?? null,
     });
-    const trace = host.trace ?? null;
-    const commands = new Commands(this.#queues, this.#features, this.stats, diagnostics, trace);
     this.#admin = new AdminQueue(memory, diagnostics, (cmd, answer) => commands.run(cmd, answer));
     this.#registers = this.#makeRegisters();
     const layout = {
@@ -237,11 +262,22 @@ export class EnaFunction implements PciFunction, Endpoint {
     if (this.#events.linkChange(up)) this.#raiseManagement();
   }
 
+  /** Asks the driver to reset the function; false when it has not enabled that event. */
+  requestReset(): boolean {
+    const told = this.#events.plain(AENQ_GROUP.DEVICE_REQUEST_RESET);
+    if (told) this.#raiseManagement();
+    return told;
+  }
+
   receive(frame: Frame): Reason {
     if (this.#failed || !this.#linkUp) return this.#drop(R.rxDisabled);
-    if (frame.length > this.#features.mtu + l2Bytes) return this.#drop(R.rxTooLong);
+    if (frame.length > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
     const hash = this.#rss.hash(frame.headers);
-    const queue = this.#queues.rxQueue(this.#rss.queueOf(hash));
+    const steered = this.#steering.queueOf(frame.headers, frame.head);
+    const queue =
+      steered < 0
+        ? this.#queues.rxQueue(this.#rss.queueOf(hash))
+        : this.#queues.nthRxQueue(steered);
     if (queue === null) return this.#drop(R.rxDisabled);
     const reason = queue.receive(frame, hash);
     if (reason === R.delivered) {
@@ -263,17 +299,28 @@ export class EnaFunction implements PciFunction, Endpoint {
 
   #queueHost(): QueueHost {
     const { memory, diagnostics } = this.#host;
-    const features = (): Features => this.#features;
     return {
       memory,
       diagnostics,
       port: this.#port,
       stats: this.stats,
       fail: (rule, detail) => this.#fail(rule, detail),
-      get mtu() {
-        return features().mtu;
-      },
+      settings: this.#settings,
+      time: new DeviceTime(this.#host.clock),
     };
+  }
+
+  #makeFeatures(identity: Identity): Features {
+    const { memory, diagnostics } = this.#host;
+    const { profile } = identity;
+    const entries = new Map<number, Feature>([
+      ...basicFeatures(identity, this.#settings, this.#events, memory),
+      ...rssFeatures(profile, this.#rss, this.#queues),
+      this.#phc.feature(),
+      this.#steering.feature(() => this.#queues.rxQueueCount),
+      ...(this.#llq === null ? [] : [this.#llq.feature()]),
+    ]);
+    return new Features(profile, entries, memory, diagnostics);
   }
 
   #makeRegisters(): RegisterBank<(typeof enaRegisters)['registers']> {
@@ -295,6 +342,8 @@ export class EnaFunction implements PciFunction, Endpoint {
         if ((value & 1) === 0 && this.#managementPending) this.#raiseManagement();
       },
       DEV_CTL: (value, previous) => this.#control(value, previous),
+      RSS_IND_ENTRY_UPDATE: (value) => this.#updateRssEntry(value & 0xffff, value >>> 16),
+      PHC_DB: (value) => this.#phc.doorbell(value),
       MMIO_REG_READ: (value) => this.#readless(value, address('MMIO_RESP_LO')),
     });
     return registers;
@@ -317,12 +366,14 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#managementPending = false;
     this.#admin.reset();
     this.#events.reset();
-    this.#features.reset();
+    this.#settings.reset();
+    this.#phc.reset();
+    this.#steering.reset();
     this.#queues.reset();
     this.#vectors.reset();
     this.#rss.reset();
     this.#llq?.reset();
-    this.#port.drain(); // what waited for buffers of before waits no longer
+    this.#port.connect(this); // what waited for buffers of before waits no longer
   }
 
   /** DEV_CTL: the driver sets the reset bit, waits to see it in DEV_STS, and clears it. */
@@ -338,6 +389,14 @@ export class EnaFunction implements PciFunction, Endpoint {
       this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetInProgress);
     } else if ((previous & DEV_CTL.reset) !== 0)
       this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetFinished);
+  }
+
+  #updateRssEntry(index: number, queue: number): void {
+    if (this.#queues.rxQueue(queue) !== null && this.#rss.setTableEntry(index, queue)) return;
+    this.#host.diagnostics.refuse(
+      enaRules['rss-entry-update'],
+      () => `entry ${index}, queue ${queue}`,
+    );
   }
 
   /** Answers a readless register read: the word with the request id is written last. */
@@ -386,12 +445,15 @@ export class EnaFunction implements PciFunction, Endpoint {
     if (this.#failed) return;
     this.#failed = true;
     this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.fatalError);
-    if (this.#events.fatalError()) this.#raiseManagement();
+    if (this.#events.plain(AENQ_GROUP.FATAL_ERROR)) this.#raiseManagement();
   }
 }
 
-function makeMemoryBar(pairs: number, host: FunctionHost): Bar {
-  const sizeBytes = llqSliceBytes * 2 ** Math.ceil(Math.log2(pairs));
+/** The BAR that low-latency queues live in. Drivers expect one even when there is no such queue. */
+function makeMemoryBar(llqs: number, host: FunctionHost): Bar {
+  if (llqs === 0)
+    return { index: memoryBarIndex, sizeBytes: 4096, is64Bit: false, prefetchable: true };
+  const sizeBytes = llqSliceBytes * 2 ** Math.ceil(Math.log2(llqs));
   const memory = { ...host.deviceMemory(sizeBytes), areas: [{ offset: 0, sizeBytes }] };
   return { index: memoryBarIndex, sizeBytes, is64Bit: false, prefetchable: true, memory };
 }

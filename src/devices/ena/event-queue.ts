@@ -5,7 +5,10 @@
 import {
   AENQ_ENTRY_BYTES,
   AENQ_GROUP,
+  AENQ_SYNDROME_UPDATE_HINTS,
+  aenqConfNotifications,
   aenqEvent,
+  aenqHints,
   aenqKeepAlive,
   aenqLinkChange,
 } from '../../defs/ena-admin.ts';
@@ -85,9 +88,26 @@ export class EventQueue {
     return this.#post(AENQ_GROUP.KEEP_ALIVE, event);
   }
 
-  fatalError(): boolean {
+  /** FATAL_ERROR, WARNING, REFRESH_CAPABILITIES or DEVICE_REQUEST_RESET. */
+  plain(group: number): boolean {
     this.#plain.clear();
-    return this.#post(AENQ_GROUP.FATAL_ERROR, this.#plain);
+    return this.#post(group, this.#plain);
+  }
+
+  /** New hints, by which a driver changes its time-outs. Zero: the driver's own. */
+  hints(watchdogMs: number, missingTxMs: number): boolean {
+    const event = aenqHints.create();
+    event.syndrome = AENQ_SYNDROME_UPDATE_HINTS;
+    event.driver_watchdog_timeout = watchdogMs;
+    event.missing_tx_completion_timeout = missingTxMs;
+    return this.#post(AENQ_GROUP.NOTIFICATION, event);
+  }
+
+  /** `bitmap`: what about the configuration deserves the driver's attention. */
+  notify(bitmap: number): boolean {
+    const event = aenqConfNotifications.create();
+    event.notifications_bitmap_lo = bitmap;
+    return this.#post(AENQ_GROUP.CONF_NOTIFICATIONS, event);
   }
 
   #post(group: number, event: EventRecord): boolean {

@@ -6,6 +6,7 @@
  * only. A queue in host memory is the same thing with entries of one descriptor and no header.
  */
 import {
+  FEATURE,
   LLQ_ENTRY_SIZE,
   LLQ_HEADER,
   LLQ_STRIDE,
@@ -13,7 +14,7 @@ import {
   STATUS,
   setLlq,
 } from '../../defs/ena-admin.ts';
-import type { Diagnostics } from '../../lib/diagnostics.ts';
+import type { Feature, FeatureCall } from './feature-call.ts';
 import type { LlqOffer } from './profile.ts';
 import { enaRules } from './rules.ts';
 
@@ -40,15 +41,12 @@ export const hostShape: EntryShape = {
 export class Llq {
   readonly #offer: LlqOffer;
   readonly #maxQueues: number;
-  readonly #diagnostics: Diagnostics;
-  readonly #command = setLlq.create();
   /** Null until the driver has chosen. */
   shape: EntryShape | null = null;
 
-  constructor(offer: LlqOffer, maxQueues: number, diagnostics: Diagnostics) {
+  constructor(offer: LlqOffer, maxQueues: number) {
     this.#offer = offer;
     this.#maxQueues = maxQueues;
-    this.#diagnostics = diagnostics;
   }
 
   reset(): void {
@@ -60,7 +58,11 @@ export class Llq {
     return wide ? this.#offer.maxWideDepth : this.#offer.maxDepth;
   }
 
-  get(answer: Int32Array): number {
+  feature(): [number, Feature] {
+    return [FEATURE.LLQ, { get: (call) => this.#get(call), set: (call) => this.#set(call) }];
+  }
+
+  #get(call: FeatureCall): number {
     const made = llqResp.create();
     made.max_llq_num = this.#maxQueues;
     made.max_llq_depth = this.#offer.maxDepth;
@@ -71,14 +73,14 @@ export class Llq {
     made.llq_feature_version = 1;
     made.entry_size_recommended = this.#offer.entrySizeRecommended;
     made.max_wide_llq_depth = this.#offer.maxWideDepth;
-    made.store(answer, 0);
-    return STATUS.SUCCESS;
+    made.accel_flags = this.#offer.accelFlags;
+    made.max_tx_burst_size = this.#offer.maxTxBurstBytes;
+    return call.answer(made);
   }
 
   /** The driver picks one of each. It also sets acceleration flags, offered or not. */
-  set(command: Int32Array): number {
-    const cmd = this.#command;
-    cmd.load(command, 0);
+  #set(call: FeatureCall): number {
+    const cmd = call.as(setLlq.create());
     const entryBytes = entryBytesOf(cmd.entry_size_enabled);
     const firstDescs = cmd.desc_num_before_header_enabled;
     const stride = cmd.descriptors_stride_enabled;
@@ -88,14 +90,13 @@ export class Llq {
       isOneOf(cmd.entry_size_enabled, offer.entrySizes) &&
       isOneOf(firstDescs, offer.descsBeforeHeader) &&
       isOneOf(stride, offer.strides) &&
-      firstDescs * descriptorBytes < entryBytes;
-    if (!chosen) {
-      this.#diagnostics.refuse(
+      firstDescs * descriptorBytes < entryBytes &&
+      this.#maxQueues > 0;
+    if (!chosen)
+      return call.refuse(
         enaRules['llq-choice'],
         () => `entries of ${entryBytes} bytes, ${firstDescs} before the header, stride ${stride}`,
       );
-      return STATUS.ILLEGAL_PARAMETER;
-    }
     this.shape = {
       entryBytes,
       firstDescs,

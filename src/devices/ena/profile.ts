@@ -24,6 +24,9 @@ export type LlqOffer = {
   readonly maxDepth: number;
   /** Entries of 256 bytes; 0: the driver halves `maxDepth`. */
   readonly maxWideDepth: number;
+  /** Bits: 0 a meta descriptor in every packet, 1 limited bursts; and how many bytes. */
+  readonly accelFlags: number;
+  readonly maxTxBurstBytes: number;
 };
 
 export type EnaProfile = {
@@ -54,6 +57,9 @@ export type EnaProfile = {
   readonly aenqGroups: number;
   /** Microseconds per unit of interrupt delay. */
   readonly moderationResolutionUs: number;
+  /** Places in the flow steering table. */
+  readonly flowSteeringRules: number;
+  readonly extraProperties: readonly { readonly name: string; readonly on: boolean }[];
 };
 
 const featureBits = (...ids: readonly number[]): number =>
@@ -79,8 +85,20 @@ export const permissive: EnaProfile = {
     FEATURE.AENQ_CONFIG,
     FEATURE.LINK_CONFIG,
     FEATURE.HOST_ATTR_CONFIG,
+    FEATURE.INTERRUPT_MODERATION,
+    FEATURE.PHC_CONFIG,
+    FEATURE.FLOW_STEERING_CONFIG,
+    FEATURE.HW_TIMESTAMP,
+    FEATURE.EXTRA_PROPERTIES_STRINGS,
+    FEATURE.EXTRA_PROPERTIES_FLAGS,
+    FEATURE.FRAG_BYPASS,
   ),
-  capabilities: CAPABILITY.EXTENDED_RESET_REASONS | CAPABILITY.CDESC_MBZ,
+  capabilities:
+    CAPABILITY.ENI_STATS |
+    CAPABILITY.ENA_SRD_INFO |
+    CAPABILITY.CUSTOMER_METRICS |
+    CAPABILITY.EXTENDED_RESET_REASONS |
+    CAPABILITY.CDESC_MBZ,
   dmaAddressBits: 48,
   maxMtu: 9216,
   maxSqDepth: 8192,
@@ -107,6 +125,8 @@ export const permissive: EnaProfile = {
     strides: LLQ_STRIDE.SINGLE | LLQ_STRIDE.MULTIPLE,
     maxDepth: 1024,
     maxWideDepth: 512,
+    accelFlags: 0,
+    maxTxBurstBytes: 0,
   },
   rssTableLog: [7, 7],
   aenqGroups:
@@ -114,8 +134,13 @@ export const permissive: EnaProfile = {
     (1 << AENQ_GROUP.FATAL_ERROR) |
     (1 << AENQ_GROUP.WARNING) |
     (1 << AENQ_GROUP.NOTIFICATION) |
-    (1 << AENQ_GROUP.KEEP_ALIVE),
+    (1 << AENQ_GROUP.KEEP_ALIVE) |
+    (1 << AENQ_GROUP.REFRESH_CAPABILITIES) |
+    (1 << AENQ_GROUP.CONF_NOTIFICATIONS) |
+    (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
   moderationResolutionUs: 1,
+  flowSteeringRules: 128,
+  extraProperties: [],
 };
 
 export const enaProfiles: readonly EnaProfile[] = [permissive];

@@ -93,6 +93,15 @@ export class Queues {
     return (index < 0 ? this.#rxList[0] : this.#rx[index]) ?? null;
   }
 
+  /** The receive queue that is the nth, counted from 0. */
+  nthRxQueue(n: number): RxQueue | null {
+    return this.#rxList[n] ?? null;
+  }
+
+  get rxQueueCount(): number {
+    return this.#rxList.length;
+  }
+
   hasQueue(index: number): boolean {
     return (this.#sqs[index] ?? null) !== null;
   }

@@ -7,6 +7,7 @@
  */
 import { HASH_FUNCTION } from '../../defs/ena-admin.ts';
 import type { Headers } from '../../net/parse.ts';
+import { crc32OfPacket } from '../../net/rss-crc32.ts';
 import { rssInput, rssKeyBytes, Toeplitz } from '../../net/toeplitz.ts';
 
 /** ena_admin_flow_hash_fields: addresses, and ports. */
@@ -39,9 +40,14 @@ const defaultKey = Uint8Array.from([
   0xc2, 0x0e, 0x5b, 0x25, 0xda, 0x56, 0x5a, 0x6d,
 ]);
 
+const toeplitzBit = 1 << HASH_FUNCTION.TOEPLITZ;
+const crc32Bit = 1 << HASH_FUNCTION.CRC32;
+
 export class Rss {
   /** Bit per function: the header's Toeplitz, 1, is bit 1. */
-  readonly supportedFunctions = 1 << HASH_FUNCTION.TOEPLITZ;
+  readonly supportedFunctions = toeplitzBit | crc32Bit;
+  selectedFunction = toeplitzBit;
+  initialValue = 0;
   readonly #key = new Uint8Array(rssKeyBytes);
   readonly #toeplitz = new Toeplitz(defaultKey);
   readonly #fields = new Uint16Array(protocols);
@@ -57,6 +63,7 @@ export class Rss {
 
   reset(): void {
     this.setKey(defaultKey);
+    this.setFunction(toeplitzBit, 0);
     this.#table = new Uint16Array(0);
     this.#fields.fill(0);
     this.#fields.set(supportedFields);
@@ -71,6 +78,12 @@ export class Rss {
 
   get key(): Uint8Array {
     return this.#key;
+  }
+
+  /** `selected`: one bit of `supportedFunctions`. */
+  setFunction(selected: number, initialValue: number): void {
+    this.selectedFunction = selected;
+    this.initialValue = initialValue;
   }
 
   get tableLog(): number {
@@ -118,6 +131,8 @@ export class Rss {
   }
 
   hash(headers: Headers): number {
+    if (this.selectedFunction === crc32Bit)
+      return crc32OfPacket(headers, this.#inputs, this.initialValue);
     return this.#toeplitz.hashPacket(headers, this.#inputs);
   }
 

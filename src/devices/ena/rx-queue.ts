@@ -131,6 +131,9 @@ export class RxQueue {
 
   #complete(frame: Frame, buffers: number, hash: number): void {
     const entry = this.cq.rx;
+    const { settings } = this.#host;
+    const time = settings.stampRx ? this.#host.time : null;
+    time?.read();
     for (let i = 0; i < buffers; i++) {
       entry.clear();
       entry.first = i === 0 ? 1 : 0;
@@ -143,7 +146,7 @@ export class RxQueue {
         entry.hash = hash;
         this.#verdicts(frame);
       }
-      this.cq.pushRx();
+      this.cq.pushRx(time);
     }
   }
 

@@ -4,11 +4,14 @@
  */
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
+import { copyBytes } from '../../net/copy.ts';
 import { checksum, Frame, maxFrameBytes } from '../../net/frame.ts';
 import type { Port } from '../../net/port.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
+import type { Settings } from './basic-features.ts';
 import type { CompletionQueue } from './completion-queue.ts';
+import type { DeviceTime } from './device-time.ts';
 import { descriptorBytes, type EntryShape } from './llq.ts';
 import { enaRules } from './rules.ts';
 import type { EnaStats } from './stats.ts';
@@ -21,8 +24,8 @@ export type QueueHost = {
   readonly stats: EnaStats;
   /** The driver broke a rule that real hardware does not survive: everything stops. */
   fail(rule: Rule, detail: () => string): void;
-  /** Without L2. */
-  readonly mtu: number;
+  readonly settings: Settings;
+  readonly time: DeviceTime;
 };
 
 export type SubmissionQueueShape = {
@@ -33,7 +36,7 @@ export type SubmissionQueueShape = {
 
 const descriptorWords = descriptorBytes / 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
-const headBytes = 192;
+const headBytes = 128;
 /** Ethernet header and one VLAN tag. */
 export const l2Bytes = 18;
 
@@ -209,7 +212,7 @@ export class TxQueue {
     const room = headBytes - frame.headLength;
     const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
     if (inHead > 0) {
-      copyShort(bytes, start, frame.head, frame.headLength, inHead);
+      copyBytes(bytes, start, frame.head, frame.headLength, inHead);
       frame.headLength += inHead;
       frame.length += inHead;
       if (inHead === length) return true;
@@ -226,7 +229,8 @@ export class TxQueue {
   }
 
   #transmit(frame: Frame): void {
-    const { stats, mtu, diagnostics, port } = this.#host;
+    const { stats, settings, diagnostics, port } = this.#host;
+    const { mtu } = settings;
     if (frame.mss === 0 && frame.length > mtu + l2Bytes) {
       stats.txDrops++;
       diagnostics.refuse(enaRules['tx-too-long'], () => `${frame.length} bytes, MTU ${mtu}`);
@@ -243,22 +247,13 @@ export class TxQueue {
     entry.req_id = requestId;
     entry.sub_qid = this.shape.index;
     entry.sq_head_idx = this.#head;
-    this.cq.pushTx();
+    const { settings, time } = this.#host;
+    if (settings.stampTx) time.read();
+    this.cq.pushTx(settings.stampTx ? time : null);
   }
 
   #fail(rule: Rule, at: number): false {
     this.#host.fail(rule, () => `Tx queue ${this.shape.index}, descriptor ${at & 0xffff}`);
     return false;
   }
-}
-
-/** Short copies beat `set(subarray())` below about 256 bytes. */
-function copyShort(
-  from: Uint8Array,
-  start: number,
-  to: Uint8Array,
-  at: number,
-  length: number,
-): void {
-  for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number;
 }

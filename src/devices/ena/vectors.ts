@@ -1,23 +1,40 @@
 /**
- * Interrupt vectors of the I/O queues. A vector fires once, then stays silent until its driver
- * writes the vector's interrupt register: that register is per *vector*, shared by all completion
- * queues that name it (a driver arms the Tx queue's one for the pair).
+ * Interrupt vectors of the I/O queues, and their moderation.
+ *
+ * A vector fires once, then stays silent until its driver writes the vector's interrupt register:
+ * that register is per *vector*, shared by all completion queues that name it (a driver arms the
+ * Tx queue's one for the pair). With a delay, an armed vector fires that long after the first
+ * completion, for all that have come until then.
  */
 import { intrReg } from '../../defs/ena-io.ts';
+import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Interrupts } from '../../pci/function.ts';
+
+const nsPerUs = 1000;
 
 export class Vectors {
   readonly #interrupts: Interrupts;
+  readonly #clock: Clock;
+  /** Nanoseconds per unit of delay; 0: there is no moderation. */
+  readonly #unitNs: number;
   readonly #armed: Uint8Array;
-  /** Completions were written while the vector was silent. */
+  /** Completions were written and not yet signalled. */
   readonly #pending: Uint8Array;
+  readonly #rxDelay: Uint16Array;
+  readonly #txDelay: Uint16Array;
+  readonly #timers: (Timer | null)[];
   readonly #register = intrReg.create();
   readonly #word = new Int32Array(1);
 
-  constructor(count: number, interrupts: Interrupts) {
+  constructor(count: number, interrupts: Interrupts, clock: Clock, resolutionUs: number) {
     this.#interrupts = interrupts;
+    this.#clock = clock;
+    this.#unitNs = resolutionUs * nsPerUs;
     this.#armed = new Uint8Array(count);
     this.#pending = new Uint8Array(count);
+    this.#rxDelay = new Uint16Array(count);
+    this.#txDelay = new Uint16Array(count);
+    this.#timers = new Array<Timer | null>(count).fill(null);
   }
 
   get count(): number {
@@ -25,8 +42,12 @@ export class Vectors {
   }
 
   reset(): void {
+    for (const timer of this.#timers) timer?.cancel();
+    this.#timers.fill(null);
     this.#armed.fill(0);
     this.#pending.fill(0);
+    this.#rxDelay.fill(0);
+    this.#txDelay.fill(0);
   }
 
   /** A vector that has just been given to a queue fires without having been armed. */
@@ -34,27 +55,35 @@ export class Vectors {
     this.#armed[vector] = 1;
   }
 
-  /** Completions were published. */
-  signal(vector: number): void {
-    if (this.#armed[vector] === 0) {
-      this.#pending[vector] = 1;
-      return;
-    }
-    this.#armed[vector] = 0;
-    this.#interrupts.raise(vector);
+  /** Completions of a receive or a transmit queue were published. */
+  signal(vector: number, isRx: boolean): void {
+    this.#pending[vector] = 1;
+    if (this.#armed[vector] === 0) return;
+    const delay = ((isRx ? this.#rxDelay : this.#txDelay)[vector] as number) * this.#unitNs;
+    if (delay === 0) this.#fire(vector);
+    else this.#timers[vector] ??= this.#clock.after(delay, () => this.#fire(vector));
   }
 
   /** The driver's write to the vector's interrupt register. */
   writeRegister(vector: number, value: number): void {
     this.#word[0] = value;
-    this.#register.load(this.#word, 0);
-    if (this.#register.intr_unmask === 0) return;
-    if (this.#pending[vector] === 0) {
-      this.#armed[vector] = 1;
-      return;
+    const register = this.#register;
+    register.load(this.#word, 0);
+    if (register.no_moderation_update === 0) {
+      this.#rxDelay[vector] = register.rx_intr_delay;
+      this.#txDelay[vector] = register.tx_intr_delay;
     }
-    this.#pending[vector] = 0;
+    if (register.intr_unmask === 0) return;
+    this.#armed[vector] = 1;
+    if (this.#pending[vector] === 1) this.signal(vector, true);
+  }
+
+  #fire(vector: number): void {
+    this.#timers[vector]?.cancel();
+    this.#timers[vector] = null;
+    if (this.#armed[vector] === 0) return;
     this.#armed[vector] = 0;
+    this.#pending[vector] = 0;
     this.#interrupts.raise(vector);
   }
 }

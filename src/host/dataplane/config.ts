@@ -18,6 +18,8 @@ export type FunctionConfig = {
   /** Name of a generation profile; the model's own default when absent. */
   readonly profile?: string;
   readonly queuePairs?: number;
+  /** How the guest reaches the function's memory; see `BarAccess`. */
+  readonly access?: 'posted' | 'llq';
 };
 
 export type DataplaneConfig = {

@@ -52,7 +52,10 @@ export class ServedFunction {
       path: config.socket,
       endpoint,
       poller: shared.poller,
-      onClient: (here) => tell({ kind: here ? 'attached' : 'detached', function: name }),
+      onClient: (here) => {
+        if (!here) shared.network.forgetMemory();
+        tell({ kind: here ? 'attached' : 'detached', function: name });
+      },
     });
   }
 
@@ -80,10 +83,15 @@ function createModel(
   }
   const bytes = new Uint8Array(6);
   writeMac(bytes, 0, mac);
-  const { linkMbps, queuePairs } = config;
-  const options = { mac: bytes, linkMbps, profile: found };
+  const { linkMbps, queuePairs, access } = config;
   return new EnaFunction(
-    queuePairs === undefined ? options : { ...options, queuePairs },
+    {
+      mac: bytes,
+      linkMbps,
+      profile: found,
+      ...(queuePairs !== undefined && { queuePairs }),
+      ...(access !== undefined && { access }),
+    },
     host,
     port,
   );

@@ -12,7 +12,9 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { MonotonicClock, nsPerMs } from '../../lib/clock.ts';
+import { PcapngWriter } from '../../lib/pcapng.ts';
 import { Switch } from '../../switch/switch.ts';
+import { PcapTap } from '../../switch/tap-pcap.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
 import { attachNetwork } from '../../vpc/network.ts';
@@ -27,12 +29,15 @@ class DataplaneWorker {
   readonly #poller = new Poller();
   readonly #control: MessagePort;
   readonly #functions: ServedFunction[] = [];
+  readonly #capture: PcapngWriter | null;
   #closing = false;
 
   constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
     this.#control = control;
     const network = new Switch({ clock: this.#clock });
     attachNetwork(network, config.plan, config.arp);
+    this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap);
+    if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
     const shared = { network, clock: this.#clock, poller: this.#poller, trace: config.trace };
     try {
       for (const fn of config.functions)
@@ -61,6 +66,7 @@ class DataplaneWorker {
       const now = this.#clock.now();
       if (now - breath < breathEveryMs * nsPerMs) continue;
       breath = now;
+      this.#capture?.flush();
       await new Promise(setImmediate);
     }
     this.#close();
@@ -78,8 +84,13 @@ class DataplaneWorker {
     }
   }
 
+  #openCapture(path: string): PcapngWriter {
+    return PcapngWriter.toFile(path, { epochMs: Number(this.#clock.epochNs / 1_000_000n) });
+  }
+
   #close(): void {
     for (const fn of this.#functions.splice(0)) fn.close();
+    this.#capture?.close();
   }
 
   #tell(event: DataplaneEvent): void {
