@@ -20,10 +20,10 @@ export function renderReport(
     ...renderInstances(report, width, paint),
     '',
     ...renderComparison(report, width, paint),
-    ...failures(report, paint),
+    ...failures(report).flatMap((text) => wrap(text, width).map(paint.red)),
     ...renderClaims(report.comparison, width, paint),
     '',
-    ...conditions(report).map((line) => dim(wrap(line, width))),
+    ...conditions(report).flatMap((text) => wrap(text, width).map(dim)),
   ];
 }
 
@@ -68,9 +68,9 @@ function show(row: NicResult, metric: Metric, format: (value: number) => string)
   return value === null ? 'failed' : format(value);
 }
 
-function failures({ comparison }: LabReport, paint: Paint): string[] {
+function failures({ comparison }: LabReport): string[] {
   return comparison.flatMap(({ nic, failures }) =>
-    Object.entries(failures).map(([metric, why]) => paint.red(`${nic} ${metric} failed: ${why}`)),
+    Object.entries(failures).map(([metric, why]) => `${nic} ${metric} failed: ${why}`),
   );
 }
 

@@ -76,7 +76,7 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
       const topology = topologyOf(file, options);
       const steps = new Steps();
       const onFirst = (): void => {
-        steps.failed();
+        steps.stopped();
         process.stderr.write('Interrupted: cleaning up. (Ctrl-C again: at once.)\n');
       };
       exit(await interruptible((signal) => runLab(topology, options, steps, signal), { onFirst }));

@@ -1,84 +1,6 @@
 #!/usr/bin/env node
-/** The command line: `virtfn COMMAND`. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { SetupError } from '../host/packages/errors.ts';
-import { addLabCommand } from './lab.ts';
-import { addNicCommand } from './nic.ts';
-import { addShellCommand } from './shell.ts';
-import { paintFor } from './terminal.ts';
-import { EXIT_USAGE, UsageError } from './usage-error.ts';
-
-const description = `Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances:
-network functions (ENA) that unmodified guest drivers bind to, on a fast virtual switch.`;
-
-const examples = `
-Examples:
-  $ virtfn lab                          two Linux guests talk over ENA; measured against QEMU's own NICs
-  $ virtfn lab my-topology.yaml --keep  your instances, kept running until Ctrl-C
-  $ virtfn lab --json > result.json     the same result as one document
-  $ virtfn nic --socket vf0.sock        one ENA function for a VMM of your own
-  $ virtfn help lab                     everything about a command`;
-
-function createProgram(exit: (code: number) => void): Command {
-  const program = new Command('virtfn')
-    .description(description)
-    .version(version(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', examples)
-    .enablePositionalOptions()
-    .exitOverride()
-    .configureOutput({ outputError: () => {} }) // told by main(), with the exit code
-    .showSuggestionAfterError(true);
-  addLabCommand(program, exit);
-  addNicCommand(program, exit);
-  addShellCommand(program, exit);
-  return program;
-}
-
-function version(): string {
-  const depth = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
-  const text = readFileSync(new URL(`${depth}/package.json`, import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
-/** Runs one command line; resolves with its exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  let code = 0;
-  const program = createProgram((given) => {
-    code = given;
-  });
-  try {
-    if (args.length === 0) {
-      program.outputHelp();
-      return 0;
-    }
-    await program.parseAsync(args, { from: 'user' });
-    return code;
-  } catch (error) {
-    return complain(error, args[0]);
-  }
-}
-
-/** Tells what went wrong, on stderr, and what exit code that is. */
-function complain(error: unknown, command: string | undefined): number {
-  const { red } = paintFor(process.stderr);
-  const say = (text: string): void => console.error(`${red('virtfn:')} ${text}`);
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0; // --help, --version
-    const of = command === undefined || command.startsWith('-') ? '' : `${command} `;
-    say(`${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}; see: virtfn ${of}--help`);
-    return EXIT_USAGE;
-  }
-  if (error instanceof UsageError) {
-    say(error.message);
-    return EXIT_USAGE;
-  }
-  if (error instanceof SetupError) say(error.message);
-  else if (error instanceof Error && !process.env['VIRTFN_DEBUG']) say(error.message);
-  else console.error(error);
-  return 1;
-}
+/** The program `virtfn`. */
+import { run } from './run.ts';
 
 /** A reader that has seen enough (`virtfn ... | head`) is no failure. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -86,4 +8,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await run(process.argv.slice(2));

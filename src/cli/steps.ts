@@ -6,6 +6,8 @@ import { fit, isLive, type Output, type Paint, paintFor, widthOf } from './termi
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
+/** As wide as what stands before the title of a step that has ended. */
+const BEGUN = '  ..'.padEnd(17);
 /** How often a step that takes long says something where there is no live line. */
 const PLAIN_MS = 10_000;
 
@@ -39,7 +41,7 @@ export class Steps {
       this.#timer = setInterval(() => this.#draw(), FRAME_MS);
       this.#timer.unref();
       this.#draw();
-    } else this.#output.write(`  ..     ${title}\n`);
+    } else this.#output.write(`${BEGUN}${title}\n`);
   }
 
   /** @param fraction 0..1 where it can be told */
@@ -49,7 +51,7 @@ export class Steps {
     const now = performance.now();
     if (this.#live || this.#title === null || now - this.#told < PLAIN_MS) return;
     this.#told = now;
-    this.#output.write(`  ..     ${this.#title}: ${this.#progress()}\n`);
+    this.#output.write(`${BEGUN}${this.#title}: ${this.#progress()}\n`);
   }
 
   /** A line of its own. */
@@ -59,6 +61,11 @@ export class Steps {
 
   done(): void {
     this.#end(this.#paint.green('✓'), 'ok');
+  }
+
+  /** The step under way will not be ended: the person does not want it any more. */
+  stopped(): void {
+    this.#end(this.#paint.yellow('-'), 'stopped');
   }
 
   failed(): void {
@@ -71,7 +78,7 @@ export class Steps {
     clearInterval(this.#timer);
     this.#title = null;
     const detail = this.#detail === '' ? '' : `: ${this.#detail}`;
-    const start = this.#live ? `  ${mark} ` : `  ${word.padEnd(6)}`;
+    const start = this.#live ? `  ${mark} ` : `  ${word.padEnd(7)}`;
     const room = widthOf(this.#output) - 12;
     const text = this.#live ? fit(`${title}${detail}`, room) : `${title}${detail}`;
     this.#line(`${start}${this.#paint.dim(this.#seconds())} ${text}`);

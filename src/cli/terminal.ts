@@ -47,16 +47,16 @@ export function fit(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
-/** Breaks text between words; each line but the first starts with `indent`. */
-export function wrap(text: string, width: number, indent = ''): string {
+/** Breaks text between words; a word that is too long for a line keeps its own. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
     const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && line.trim() !== '' && longer.length > width) {
+    if (line !== '' && longer.length > width) {
       lines.push(line);
-      line = `${indent}${word}`;
+      line = word;
     } else line = longer;
   }
-  return [...lines, line].join('\n');
+  return [...lines, line];
 }

@@ -1,0 +1,75 @@
+// The command line: what is printed where, and the exit code.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, mock, test } from 'node:test';
+import { run } from './run.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'virtfn-cli-'));
+after(() => rmSync(directory, { recursive: true }));
+const bad = join(directory, 'bad.yaml');
+writeFileSync(bad, 'instances:\n  a: {}\n  b: { type: c6i.lage }\n');
+
+async function virtfn(
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const lines = { log: [] as string[], error: [] as string[] };
+  const mocks = (['log', 'error'] as const).map((name) =>
+    mock.method(console, name, (line: string) => lines[name].push(`${line}\n`)),
+  );
+  try {
+    const code = await run(args);
+    return { code, stdout: lines.log.join(''), stderr: lines.error.join('') };
+  } finally {
+    for (const { mock } of mocks) mock.restore();
+  }
+}
+
+test('help teaches: what it is, the commands, examples', async () => {
+  for (const args of [[], ['--help'], ['help']]) {
+    const { code, stdout } = await virtfn(...args);
+    assert.equal(code, 0);
+    assert.match(stdout, /Enhanced Networking/);
+    assert.match(stdout, /^ +lab /m);
+    assert.match(stdout, /^ +nic /m);
+    assert.match(stdout, /Examples:/);
+  }
+  assert.match((await virtfn('lab', '--help')).stdout, /instances: /);
+});
+
+test('the version is the one of the package', async () => {
+  assert.match((await virtfn('--version')).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+const wrong: [args: string[], sentence: RegExp][] = [
+  [['labb'], /unknown command 'labb'.*Did you mean lab/],
+  [['lab', '--jsn'], /unknown option '--jsn'.*Did you mean --json/],
+  [['lab', '--accel', 'xen'], /--accel.*'xen' is invalid.*auto, kvm, tcg/],
+  [['lab', 'none.yaml'], /none\.yaml: there is no such file; expected a topology/],
+  [['lab', bad], /bad\.yaml:3:14: instances\.b\.type is 'c6i\.lage', expected .* did you mean/],
+  [['nic'], /no --socket was given/],
+  [['nic', '--socket', 'x', '--model', 'igb'], /no NIC model 'igb'; expected: ena/],
+  [['nic', '--socket', 'x', '--link-mbps', 'fast'], /--link-mbps.*whole number of Mbit/],
+  [['nic', '--socket', 'x', '--type', 'c6i.lage'], /not an instance type.*did you mean/],
+  [['nic', '--socket', 'x', '--socket', 'x'], /vf0 and vf1 both have the socket/],
+  [['nic', '--explain', 'cq-vectr'], /no rule 'cq-vectr'; did you mean cq-vector/],
+  [['shell', 'nobody-has-this-name'], /no running lab has a guest/],
+];
+for (const [args, sentence] of wrong)
+  test(`virtfn ${args.map((arg) => arg.replace(directory, '')).join(' ')} is one sentence and exit code 2`, async () => {
+    const { code, stdout, stderr } = await virtfn(...args);
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, sentence);
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+  });
+
+test('a rule is explained with its source, and all can be listed', async () => {
+  const { code, stdout } = await virtfn('nic', '--explain', 'ena/cq-vector');
+  assert.equal(code, 0);
+  assert.match(stdout, /^ena\/cq-vector\n {2}rule .*\n {2}source .*\n$/);
+  const list = (await virtfn('nic', '--explain', 'list')).stdout;
+  assert.match(list, /^vfio-user\/\S+ {2,}\S/m);
+  assert.match(list, /^ena\/\S+ {2,}\S/m);
+});
