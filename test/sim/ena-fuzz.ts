@@ -14,7 +14,7 @@
 import assert from 'node:assert/strict';
 import { EnaFunction } from '../../src/devices/ena/ena-function.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
-import { EnaDriver } from '../../src/drivers/ena/driver.ts';
+import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.ts';
 import { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
@@ -23,6 +23,7 @@ import type { Frame } from '../../src/net/frame.ts';
 import type { Endpoint, Port } from '../../src/net/port.ts';
 import type { Reason } from '../../src/net/reasons.ts';
 import type { FunctionHost } from '../../src/pci/function.ts';
+import type { GuestMemory } from '../../src/pci/guest-memory.ts';
 import { Switch } from '../../src/switch/switch.ts';
 import { FuzzValues } from './ena-fuzz-values.ts';
 import { plainFrame } from './naive-packets.ts';
@@ -35,7 +36,7 @@ const poolBase = 2 ** 33;
 const secretBase = 0x7a5c_0000_0000;
 const victimBase = 2 ** 34;
 const maxFramesPerAccess = 8192;
-const smallRings = { txDepth: 32, rxDepth: 32, txBufferBytes: 2048, rxBufferBytes: 2048 };
+const smallRings = { txDepth: 32, rxDepth: 32, maxPolls: 1 };
 
 /** Counts what the device gives the switch, so that one access can be held to its bound. */
 class CountingPort implements Port {
@@ -52,8 +53,11 @@ class CountingPort implements Port {
   flush(): void {
     this.#port.flush();
   }
-  drain(): void {
-    this.#port.drain();
+  drain(lane: number): void {
+    this.#port.drain(lane);
+  }
+  get overruns(): number {
+    return this.#port.overruns;
   }
   connect(endpoint: Endpoint | null): void {
     this.#port.connect(endpoint);
@@ -76,8 +80,12 @@ export class EnaFuzz {
   readonly #values: FuzzValues;
   readonly #clock = new VirtualClock();
   readonly #switch = new Switch({ clock: this.#clock });
-  readonly #everything = new Uint8Array(2 * guardBytes + 2 * poolBytes);
-  readonly #pool: DmaArena;
+  readonly #everything = new Uint8Array(2 * guardBytes + 3 * poolBytes);
+  /** The hostile guest's memory; the other one stands by for when this one is unmapped. */
+  #pool: DmaArena;
+  #spare: DmaArena;
+  /** What the device sees: always the same, whichever memory is mapped. */
+  readonly #memory: GuestMemory;
   readonly #port: CountingPort;
   readonly #device: EnaFunction;
   readonly #victim: EnaDriver;
@@ -103,31 +111,32 @@ export class EnaFuzz {
     const part = (start: number, length: number) =>
       this.#everything.subarray(start, start + length);
     this.#pool = new DmaArena(part(guardBytes, poolBytes), poolBase);
-    const secret = part(guardBytes + poolBytes, poolBytes);
-    const { memory } = this.#pool;
-    memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
+    this.#spare = new DmaArena(part(guardBytes + poolBytes, poolBytes), poolBase);
+    const secret = part(guardBytes + 2 * poolBytes, poolBytes);
+    this.#memory = this.#pool.memory;
+    this.#memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
     this.#port = new CountingPort(this.#switch.addPort({ name: 'hostile', mac: 0x0200_0000_0001 }));
     const queuePairs = 4;
     const mine = Uint8Array.of(2, 0, 0, 0, 0, 1);
     const options = { mac: mine, linkMbps: 10_000, queuePairs, access: 'llq' } as const;
-    this.#device = new EnaFunction(options, this.#host(this.#pool, this.refusals), this.#port);
-    this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, maxPolls: 1 });
+    this.#device = new EnaFunction(options, this.#host(this.#memory, this.refusals), this.#port);
+    this.#driver = new EnaDriver(this.#device, this.#pool, smallRings);
     const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);
     this.#deviceWords = new Int32Array(bar.buffer, bar.byteOffset, bar.length >>> 2);
 
     const arena = new DmaArena(poolBytes, victimBase);
     const port = this.#switch.addPort({ name: 'victim', mac: 0x0200_0000_0002 });
     const mac = Uint8Array.of(2, 0, 0, 0, 0, 2);
-    const host = this.#host(arena, new Diagnostics());
+    const host = this.#host(arena.memory, new Diagnostics());
     const device = new EnaFunction({ mac, linkMbps: 10_000 }, host, port);
     this.#victim = new EnaDriver(device, arena, { ...smallRings, mtu: 9000 });
     this.#victim.start();
     this.#shadow = arena.bytes.slice();
   }
 
-  #host(arena: DmaArena, diagnostics: Diagnostics): FunctionHost {
+  #host(memory: GuestMemory, diagnostics: Diagnostics): FunctionHost {
     return {
-      memory: arena.memory,
+      memory,
       interrupts: { raise: () => {} },
       clock: this.#clock,
       deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
@@ -194,13 +203,26 @@ export class EnaFuzz {
     this.#device.write(0, offset, 4, value >>> 0);
   }
 
+  /** Unmapped memory is a canary from then on; what is mapped next is other memory. */
   #setMapped(mapped: boolean): void {
-    this.#note(`mapped ${mapped}`);
     if (mapped === this.#mapped) return;
+    this.#note(mapped ? 'map' : 'unmap');
     this.#mapped = mapped;
-    const { memory, bytes } = this.#pool;
-    if (!mapped) memory.remove(poolBase, poolBytes);
-    else memory.add({ iova: poolBase, memory: bytes, readable: true, writable: true });
+    if (mapped) {
+      const { bytes } = this.#pool;
+      this.#memory.add({ iova: poolBase, memory: bytes, readable: true, writable: true });
+      return;
+    }
+    this.#memory.remove(poolBase, poolBytes);
+    this.#pool.bytes.fill(canary);
+    [this.#pool, this.#spare] = [this.#spare, this.#pool];
+    this.#newDriver({});
+  }
+
+  #newDriver(options: Partial<EnaDriverOptions>): void {
+    this.#pool.release(0);
+    this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, ...options });
+    this.#queues = [];
   }
 
   /** Behaves for once, so that there is a state worth disturbing. */
@@ -208,16 +230,12 @@ export class EnaFuzz {
     this.#note('bring up');
     this.#unanswered = 0;
     this.#setMapped(true);
-    this.#pool.release(0);
-    this.#driver = new EnaDriver(this.#device, this.#pool, {
-      ...smallRings,
-      maxPolls: 1,
+    this.#newDriver({
       placement: this.#prng.pick(['host', 'device']),
       queuePairs: 1 + this.#prng.below(2),
       mtu: this.#prng.pick([1500, 9000]),
     });
     this.#driver.start();
-    this.#queues = [];
     for (const isTx of [true, false])
       for (const queue of isTx ? this.#driver.tx : this.#driver.rx) {
         const ring = queue instanceof TxQueue ? queue.ring : null;
@@ -359,8 +377,12 @@ export class EnaFuzz {
   }
 
   #verify(): void {
-    const guards = [this.#everything.subarray(0, guardBytes)];
-    guards.push(this.#everything.subarray(guardBytes + poolBytes));
+    const end = guardBytes + 2 * poolBytes;
+    const guards: Uint8Array[] = [
+      this.#everything.subarray(0, guardBytes),
+      this.#everything.subarray(end),
+    ];
+    guards.push(this.#spare.bytes);
     for (const guard of guards) assert.ok(isUntouched(guard), 'a canary was overwritten');
     assert.equal(this.#victim.fault, null, 'the other driver was given a broken completion');
     let from = 0;
