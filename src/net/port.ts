@@ -8,14 +8,19 @@
 import type { Frame } from './frame.ts';
 import type { Reason } from './reasons.ts';
 
+/** Receive queues of one endpoint at most. */
+export const maxLanes = 64;
+
 /** The switch's side: what a device may ask. */
 export interface Port {
   /** Gives the switch a frame; it is done with it when the call returns. */
   transmit(frame: Frame): Reason;
   /** The sender's burst is over. */
   flush(): void;
-  /** Buffers were posted: frames that were waiting for them may come now. */
-  drain(): void;
+  /** Buffers were posted in a lane: frames that were waiting for them may come now. */
+  drain(lane: number): void;
+  /** Frames that waited for a buffer in vain: there was no more room to wait in. */
+  readonly overruns: number;
   /** From now on `endpoint` is given the frames of this port; null: nobody is. */
   connect(endpoint: Endpoint | null): void;
 }
@@ -24,9 +29,14 @@ export interface Port {
 export interface Endpoint {
   /**
    * Offers a frame. `delivered`: it was copied. `rxNoBuffer`: no buffer is free, the frame may
-   * be offered again after `drain`. Any other reason: it is dropped for that reason.
+   * be offered again after `drain` of its lane. Any other reason: it is dropped for that reason.
    */
   receive(frame: Frame): Reason;
+  /**
+   * Which of the endpoint's independent receive queues the frame is for, below `maxLanes`. One
+   * without buffers must not hold up the others. Asked only when frames have to wait.
+   */
+  laneOf(frame: Frame): number;
   /** No more frames in this burst: publish completions, raise interrupts. */
   flush(): void;
 }

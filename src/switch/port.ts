@@ -5,7 +5,7 @@ import type { Counters } from '../lib/counters.ts';
 import { macHi, macLo } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
 import { FrameQueue } from '../net/frame-queue.ts';
-import type { Endpoint, Port } from '../net/port.ts';
+import { type Endpoint, maxLanes, type Port } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import { counter, createPortCounters } from './port-counters.ts';
 
@@ -18,7 +18,7 @@ export type PortOptions = {
   readonly spoofCheck?: boolean;
   /** The largest IP packet that the port may send; 9216 unless told. */
   readonly mtu?: number;
-  /** Room for frames that wait for receive buffers; 512 KiB unless told. */
+  /** Room for frames that wait for receive buffers, in each lane; 512 KiB unless told. */
   readonly queueBytes?: number;
 };
 
@@ -46,12 +46,16 @@ export class SwitchPort implements Port {
   readonly maxFrameBytes: number;
   readonly counters: Counters = createPortCounters();
   readonly values: Float64Array;
-  readonly queue: FrameQueue;
+  /** Frames that wait for buffers, by lane of the endpoint; made when first needed. */
+  readonly #lanes: (FrameQueue | null)[] = new Array<FrameQueue | null>(maxLanes).fill(null);
+  readonly #queueBytes: number;
+  /** A lane has no buffer: nothing is offered to it before the endpoint says `drain`. */
+  readonly stalled = new Uint8Array(maxLanes);
+  /** Frames that wait, in all lanes. */
+  waiting = 0;
 
   endpoint: Endpoint | null = null;
   linkUp = true;
-  /** The receiver has no buffer: nothing is offered before it says `drain`. */
-  stalled = false;
   /** It was given frames in this burst. */
   dirty = false;
 
@@ -69,7 +73,7 @@ export class SwitchPort implements Port {
     this.spoofCheck = options.spoofCheck ?? false;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
-    this.queue = new FrameQueue(options.queueBytes ?? defaultQueueBytes);
+    this.#queueBytes = options.queueBytes ?? defaultQueueBytes;
   }
 
   transmit(frame: Frame): Reason {
@@ -80,16 +84,35 @@ export class SwitchPort implements Port {
     this.#fabric.flush();
   }
 
-  drain(): void {
-    this.stalled = false;
-    if (this.queue.count > 0) this.#fabric.drain(this);
+  drain(lane: number): void {
+    this.stalled[lane] = 0;
+    if (this.waiting > 0) this.#fabric.drain(this);
+  }
+
+  get overruns(): number {
+    return this.values[counter.rxReason + R.queueFull] as number;
   }
 
   /** What waits for the endpoint before is dropped and counted as `noReceiver`. */
   connect(endpoint: Endpoint | null): void {
     this.endpoint = endpoint;
-    this.stalled = false;
+    this.stalled.fill(0);
     this.#discard(R.noReceiver);
+  }
+
+  /** The queue of a lane. */
+  lane(index: number): FrameQueue {
+    let queue = this.#lanes[index] ?? null;
+    if (queue === null) {
+      queue = new FrameQueue(this.#queueBytes);
+      this.#lanes[index] = queue;
+    }
+    return queue;
+  }
+
+  /** How many frames wait in a lane. */
+  waitingIn(index: number): number {
+    return this.#lanes[index]?.count ?? 0;
   }
 
   /** Without link a port neither sends nor is sent anything; what waits is dropped. */
@@ -100,7 +123,8 @@ export class SwitchPort implements Port {
 
   #discard(reason: Reason): void {
     const at = counter.rxReason + reason;
-    this.values[at] = (this.values[at] as number) + this.queue.count;
-    this.queue.clear();
+    this.values[at] = (this.values[at] as number) + this.waiting;
+    for (const queue of this.#lanes) queue?.clear();
+    this.waiting = 0;
   }
 }

@@ -55,11 +55,11 @@ test('whatever is sent when, everybody gets what the model says, in its order', 
       if (random.oneIn(3)) (ends[from] as TestEndpoint).port.flush();
       const other = random.pick(ends);
       if (random.oneIn(4)) other.buffers = random.below(5);
-      if (random.oneIn(4)) other.port.drain();
+      if (random.oneIn(4)) other.port.drain(0);
     }
     for (const end of ends) {
       end.buffers = Infinity;
-      end.port.drain();
+      end.port.drain(0);
       end.port.flush();
     }
     const ids = ends.map((end) =>

@@ -102,11 +102,11 @@ test('frames wait for buffers in order, new ones behind old ones, and come with 
   assert.deepEqual(verdicts, [R.delivered, R.delivered, R.queued, R.queued]);
   ends[1].buffers = 1;
   assert.equal(ends[0].send(packet(1, 2, 14)), R.queued, 'stalled until drain');
-  ends[1].port.drain();
+  ends[1].port.drain(0);
   assert.equal(ends[1].received.length, 3);
   ends[1].buffers = Infinity;
   const flushes = ends[1].flushes;
-  ends[1].port.drain();
+  ends[1].port.drain(0);
   assert.equal(ends[1].flushes, flushes + 1, 'drained frames are flushed, once');
   assert.equal(ends[0].send(packet(1, 2, 15)), R.delivered);
   const sizes = ends[1].received.map((b) => b.length - 54);
@@ -220,7 +220,7 @@ test('the network itself answers into the burst of the one who asked', () => {
   assert.equal(ends[0].send(packet(1, 51)), R.answered);
   assert.deepEqual(counts(ends), [0, 0, 0]);
   ends[0].buffers = 1;
-  ends[0].port.drain();
+  ends[0].port.drain(0);
   assert.deepEqual(ends[0].received[0], answer);
   assert.equal(ends[0].send(packet(1, 52)), R.delivered, 'not its business: flooded');
 });
@@ -238,7 +238,7 @@ test('taps see what was sent, offered, made to wait and delivered later', () => 
   ends[1].buffers = 0;
   ends[0].send(packet(1, broadcast));
   ends[1].buffers = 1;
-  ends[1].port.drain();
+  ends[1].port.drain(0);
   fabric.removeTap(tap);
   ends[0].send(packet(1, 2));
   assert.deepEqual(seen, [

@@ -16,6 +16,7 @@ import { forgetViews } from '../net/copy.ts';
 import { ethernet } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { finishOffload } from '../net/offload.ts';
+import { maxLanes } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import { Segmenter } from '../net/segmentation.ts';
 import { LearnedTable, OwnerTable } from './mac-table.ts';
@@ -196,7 +197,7 @@ export class Switch implements Fabric {
     if (verdict === notMine) return notMine;
     if (reply.length > 0) {
       reply.parse();
-      this.#wait(from, reply, fromNetwork);
+      this.#wait(from, laneOf(from, reply), reply, fromNetwork);
       this.#touch(from);
     }
     return this.#refuse(from, verdict);
@@ -205,17 +206,22 @@ export class Switch implements Fabric {
   #deliver(index: number, frame: Frame, from: SwitchPort): Reason {
     const to = this.ports[index] as SwitchPort;
     if (to === from) return this.#refuse(from, R.reflected);
-    const verdict =
-      to.queue.count > 0 ? this.#wait(to, frame, from.index) : this.#offer(to, frame, from.index);
+    const verdict = this.#offer(to, frame, from.index);
     if (this.#taps.length > 0) for (const tap of this.#taps) tap.offered(frame, to, from, verdict);
     return verdict;
   }
 
-  /** Gives the frame to a receiver whose queue holds nothing older. */
+  /** Gives the frame to its receiver, or lets it wait behind older ones of its lane. */
   #offer(to: SwitchPort, frame: Frame, tag: number): Reason {
-    if (to.stalled) return this.#wait(to, frame, tag);
+    if (to.waiting > 0) {
+      const lane = laneOf(to, frame);
+      if (to.waitingIn(lane) > 0) return this.#wait(to, lane, frame, tag);
+    }
     const verdict = this.#give(to, frame);
-    return verdict === R.rxNoBuffer ? this.#wait(to, frame, tag) : verdict;
+    if (verdict !== R.rxNoBuffer) return verdict;
+    const lane = laneOf(to, frame);
+    to.stalled[lane] = 1;
+    return this.#wait(to, lane, frame, tag);
   }
 
   /** The receiver's own verdict; counted, unless it has no buffer now. */
@@ -228,14 +234,15 @@ export class Switch implements Fabric {
       values[counter.rxFrames] = (values[counter.rxFrames] as number) + 1;
       values[counter.rxBytes] = (values[counter.rxBytes] as number) + frame.length;
       if (!to.dirty) this.#touch(to);
-    } else if (verdict === R.rxNoBuffer) {
-      to.stalled = true;
-    } else this.#countRx(to, verdict);
+    } else if (verdict !== R.rxNoBuffer) this.#countRx(to, verdict);
     return verdict;
   }
 
-  #wait(to: SwitchPort, frame: Frame, tag: number): Reason {
-    if (to.queue.push(frame, tag)) return R.queued;
+  #wait(to: SwitchPort, lane: number, frame: Frame, tag: number): Reason {
+    if (to.lane(lane).push(frame, tag)) {
+      to.waiting++;
+      return R.queued;
+    }
     this.#countRx(to, R.queueFull);
     return R.queueFull;
   }
@@ -249,7 +256,7 @@ export class Switch implements Fabric {
     // Endpoints that transmit from flush() make the list longer while it is walked.
     for (let i = 0; i < dirty.length; i++) {
       const port = dirty[i] as SwitchPort;
-      if (port.queue.count > 0 && !port.stalled) this.#empty(port);
+      if (port.waiting > 0) this.#empty(port);
       port.dirty = false;
       port.endpoint?.flush();
     }
@@ -263,22 +270,31 @@ export class Switch implements Fabric {
     this.flush();
   }
 
-  /** Offers what waits, oldest first, until the receiver has no buffer. */
+  /** Offers what waits, the oldest of each lane first, until the lane has no buffer. */
   #empty(port: SwitchPort): void {
-    const frame = this.#waiting;
-    const { queue } = port;
     this.#busy = true;
+    for (let lane = 0; lane < maxLanes && port.waiting > 0; lane++)
+      if (port.stalled[lane] === 0 && port.waitingIn(lane) > 0) this.#emptyLane(port, lane);
+    this.#busy = false;
+  }
+
+  #emptyLane(port: SwitchPort, lane: number): void {
+    const frame = this.#waiting;
+    const queue = port.lane(lane);
     while (queue.peek(frame)) {
       const verdict = this.#give(port, frame);
-      if (verdict === R.rxNoBuffer) break;
+      if (verdict === R.rxNoBuffer) {
+        port.stalled[lane] = 1;
+        return;
+      }
       const tag = queue.tag;
       queue.pop();
+      port.waiting--;
       if (this.#taps.length > 0) {
         const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
         for (const tap of this.#taps) tap.offered(frame, port, from, verdict);
       }
     }
-    this.#busy = false;
   }
 
   #touch(port: SwitchPort): void {
@@ -312,3 +328,5 @@ export class Switch implements Fabric {
     to.values[at] = (to.values[at] as number) + 1;
   }
 }
+
+const laneOf = (to: SwitchPort, frame: Frame): number => to.endpoint?.laneOf(frame) ?? 0;

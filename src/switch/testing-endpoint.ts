@@ -47,4 +47,8 @@ export class TestEndpoint implements Endpoint {
     this.port.flush();
     return verdict;
   }
+
+  laneOf(): number {
+    return 0;
+  }
 }

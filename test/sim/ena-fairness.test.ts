@@ -4,13 +4,6 @@ import { TxOffload } from '../../src/drivers/ena/tx-offload.ts';
 import { pair, type SimGuest } from './ena-lab.ts';
 import { packet, plainFrame } from './naive-packets.ts';
 
-/**
- * What is known not to hold yet, each with its reason. VIRTFN_KNOWN=1 runs these tests all the
- * same; one that passes then has earned its place among the others.
- */
-const known = (reason: string): string | false =>
-  process.env['VIRTFN_KNOWN'] === undefined && `known: ${reason}`;
-
 /** A flow for which the receiver's hash chooses queue `index`. */
 function flowTo(a: SimGuest, b: SimGuest, index: number): Uint8Array {
   const table = b.driver.rss.getTable();
@@ -27,9 +20,7 @@ function flowTo(a: SimGuest, b: SimGuest, index: number): Uint8Array {
   return assert.fail(`no flow goes to queue ${index}`);
 }
 
-test('a receive queue without buffers does not hold up the others', {
-  skip: known('the port offers nothing at all while one queue of its function is out of buffers'),
-}, () => {
+test('a receive queue without buffers does not hold up the others', () => {
   const [, a, b] = pair({ driver: { queuePairs: 2, rxDepth: 32 }, memoryBytes: 16 << 20 });
   const [slow, quick] = [flowTo(a, b, 0), flowTo(a, b, 1)];
   for (let i = 0; i < 40; i++) {
@@ -44,11 +35,7 @@ test('a receive queue without buffers does not hold up the others', {
   }
 });
 
-test('a frame that waited for a buffer and was delivered is not counted as overrun', {
-  skip: known(
-    'rx_overruns counts every offer that found no buffer, also of frames delivered later',
-  ),
-}, () => {
+test('a frame that waited for a buffer and was delivered is not counted as overrun', () => {
   const [, a, b] = pair({ driver: { rxDepth: 32 } });
   for (let i = 0; i < 60; i++) {
     a.send(plainFrame(a.mac, b.mac, 60, i));
@@ -60,9 +47,7 @@ test('a frame that waited for a buffer and was delivered is not counted as overr
   assert.equal(b.driver.stats().rxOverruns, 0);
 });
 
-test('segments longer than the MTU do not leave', {
-  skip: known("the sender may choose any segment size up to the port's limit, whatever its MTU"),
-}, () => {
+test('segments longer than the MTU do not leave', () => {
   const [, a, b] = pair();
   b.driver.setMtu(9000);
   const payload = new Uint8Array(8000);
@@ -78,9 +63,7 @@ test('segments longer than the MTU do not leave', {
   );
 });
 
-test('a link that its owner took down stays down when the guest resets the function', {
-  skip: known('a function level reset takes the link up again'),
-}, () => {
+test('a link that its owner took down stays down when the guest resets the function', () => {
   const [, a, b] = pair();
   a.device.setLink(false);
   a.device.reset('function');
@@ -91,9 +74,7 @@ test('a link that its owner took down stays down when the guest resets the funct
   assert.deepEqual(a.receive(), []);
 });
 
-test('one doorbell is a bounded amount of work, whatever is asked for', {
-  skip: known('a ring of 64 KiB packets with segments of 48 bytes is a million frames in one call'),
-}, () => {
+test('one doorbell is a bounded amount of work, whatever is asked for', () => {
   const [, a, b] = pair({ driver: { txDepth: 1024 } });
   const payload = new Uint8Array(60_000);
   const whole = packet({ from: a.mac, to: b.mac, ip: 4, l4: 'tcp', payload });

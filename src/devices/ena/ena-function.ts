@@ -50,6 +50,7 @@ import { Queues } from './queues.ts';
 import { Rss } from './rss.ts';
 import { rssFeatures } from './rss-features.ts';
 import { enaRules } from './rules.ts';
+import type { RxQueue } from './rx-queue.ts';
 import { Statistics } from './statistics.ts';
 import { EnaStats } from './stats.ts';
 import { l2Bytes, type QueueHost } from './tx-queue.ts';
@@ -89,7 +90,7 @@ export class EnaFunction implements PciFunction, Endpoint {
   readonly bars: readonly Bar[];
   readonly vectors: number;
   readonly mac: Uint8Array;
-  readonly stats = new EnaStats();
+  readonly stats: EnaStats;
   /** Reported to the driver; whoever enforces limits keeps the numbers. */
   readonly allowances = new Allowances();
   readonly #host: FunctionHost;
@@ -125,6 +126,7 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.vectors = pairs + 1;
     this.#host = host;
     this.#port = port;
+    this.stats = new EnaStats(port);
     this.#profile = profile;
     const { memory, diagnostics, clock } = host;
     const { interrupts } = host;
@@ -251,7 +253,6 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#registers.reset();
     this.#msix.reset();
     this.config.reset();
-    this.#linkUp = true;
     this.#powerOn();
   }
 
@@ -273,19 +274,25 @@ export class EnaFunction implements PciFunction, Endpoint {
     if (this.#failed || !this.#linkUp) return this.#drop(R.rxDisabled);
     if (frame.length > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
     const hash = this.#rss.hash(frame.headers);
-    const steered = this.#steering.queueOf(frame.headers, frame.head);
-    const queue =
-      steered < 0
-        ? this.#queues.rxQueue(this.#rss.queueOf(hash))
-        : this.#queues.nthRxQueue(steered);
+    const queue = this.#rxQueueFor(frame, hash);
     if (queue === null) return this.#drop(R.rxDisabled);
     const reason = queue.receive(frame, hash);
     if (reason === R.delivered) {
       this.stats.rxPackets++;
       this.stats.rxBytes += frame.length;
-    } else if (reason === R.rxNoBuffer) this.stats.rxOverruns++;
-    else this.stats.rxDrops++;
+    } else if (reason !== R.rxNoBuffer) this.stats.rxDrops++;
     return reason;
+  }
+
+  laneOf(frame: Frame): number {
+    return this.#rxQueueFor(frame, this.#rss.hash(frame.headers))?.shape.index ?? 0;
+  }
+
+  /** Flow steering decides, then the hash. */
+  #rxQueueFor(frame: Frame, hash: number): RxQueue | null {
+    const steered = this.#steering.queueOf(frame.headers, frame.head);
+    if (steered >= 0) return this.#queues.nthRxQueue(steered);
+    return this.#queues.rxQueue(this.#rss.queueOf(hash));
   }
 
   flush(): void {
@@ -298,10 +305,11 @@ export class EnaFunction implements PciFunction, Endpoint {
   }
 
   #queueHost(): QueueHost {
-    const { memory, diagnostics } = this.#host;
+    const { memory, diagnostics, clock } = this.#host;
     return {
       memory,
       diagnostics,
+      clock,
       port: this.#port,
       stats: this.stats,
       fail: (rule, detail) => this.#fail(rule, detail),
@@ -444,6 +452,7 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#host.diagnostics.refuse(rule, detail);
     if (this.#failed) return;
     this.#failed = true;
+    this.#queues.stop();
     this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.fatalError);
     if (this.#events.plain(AENQ_GROUP.FATAL_ERROR)) this.#raiseManagement();
   }

@@ -69,7 +69,13 @@ export class Queues {
     this.#rx = new Array<RxQueue | null>(2 * pairs).fill(null);
   }
 
+  /** Nothing more is sent. */
+  stop(): void {
+    for (const queue of this.#sqs) if (queue instanceof TxQueue) queue.close();
+  }
+
   reset(): void {
+    this.stop();
     this.#cqs.fill(null);
     this.#sqs.fill(null);
     this.#listRx();
@@ -244,6 +250,7 @@ export class Queues {
     if (queue === null || direction !== cmd.sq_direction)
       return this.#refuse(enaRules['sq-unknown'], () => `submission queue ${index}`);
     queue.cq.users--;
+    if (queue instanceof TxQueue) queue.close();
     this.#sqs[index] = null;
     this.#listRx();
     return STATUS.SUCCESS;

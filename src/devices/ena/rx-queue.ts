@@ -57,7 +57,7 @@ export class RxQueue {
       return;
     }
     this.#tail = this.#head + posted;
-    this.#host.port.drain();
+    this.#host.port.drain(this.shape.index);
   }
 
   /** Copies the frame into as many posted buffers as it takes; all or nothing. */

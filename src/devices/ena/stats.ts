@@ -1,4 +1,6 @@
-/** Traffic statistics of one function, as its driver may ask for them. Plain numbers, exact to 2^53. */
+/** Traffic statistics of one function, as its driver may ask for them: exact to 2^53. */
+import type { Port } from '../../net/port.ts';
+
 export class EnaStats {
   txBytes = 0;
   txPackets = 0;
@@ -6,17 +8,15 @@ export class EnaStats {
   rxBytes = 0;
   rxPackets = 0;
   rxDrops = 0;
-  /** Frames for which no buffer was posted. */
-  rxOverruns = 0;
+  readonly #port: Pick<Port, 'overruns'>;
 
-  reset(): void {
-    this.txBytes = 0;
-    this.txPackets = 0;
-    this.txDrops = 0;
-    this.rxBytes = 0;
-    this.rxPackets = 0;
-    this.rxDrops = 0;
-    this.rxOverruns = 0;
+  constructor(port: Pick<Port, 'overruns'>) {
+    this.#port = port;
+  }
+
+  /** Frames for which no buffer was posted, nor in time. */
+  get rxOverruns(): number {
+    return this.#port.overruns;
   }
 }
 

@@ -3,6 +3,7 @@
  * the port and completes them. The frame's payload stays in the guest's buffers.
  */
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
+import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
 import { copyBytes } from '../../net/copy.ts';
 import { checksum, Frame, maxFrameBytes } from '../../net/frame.ts';
@@ -20,6 +21,7 @@ import type { EnaStats } from './stats.ts';
 export type QueueHost = {
   readonly memory: GuestMemory;
   readonly diagnostics: Diagnostics;
+  readonly clock: Clock;
   readonly port: Port;
   readonly stats: EnaStats;
   /** The driver broke a rule that real hardware does not survive: everything stops. */
@@ -37,6 +39,8 @@ export type SubmissionQueueShape = {
 const descriptorWords = descriptorBytes / 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
+/** What one doorbell may cause at once. */
+const framesPerTurn = 2048;
 /** Ethernet header and one VLAN tag. */
 export const l2Bytes = 18;
 
@@ -54,8 +58,12 @@ export class TxQueue {
   /** Copies of buffers that only the client can reach; one per segment, made when needed. */
   #bounce: Uint8Array = new Uint8Array(0);
   #bounced = 0;
-  /** Segment size that the last meta descriptor stored. */
+  /** Segment size and length of the headers, as the last meta descriptor stored them. */
   #mss = 0;
+  #l3l4Bytes = 0;
+  /** Frames that may still be sent in this turn, and the turn in which to go on. */
+  #budget = 0;
+  #rest: Timer | null = null;
   /** In entries: what was sent, and what the driver has posted. */
   #head = 0;
   #tail = 0;
@@ -95,13 +103,29 @@ export class TxQueue {
       return;
     }
     this.#tail = this.#head + posted;
+    if (this.#rest === null) this.#run();
+  }
+
+  /** Nothing more is sent. */
+  close(): void {
+    this.#rest?.cancel();
+    this.#rest = null;
+    this.#tail = this.#head;
+  }
+
+  /** Sends as much as one turn may; the rest comes in the next one. */
+  #run(): void {
+    this.#rest = null;
     if (!this.#ring.attach() || !this.cq.ring.attach()) {
       this.#host.fail(enaRules['sq-memory'], () => `Tx queue ${this.shape.index} was unmapped`);
       return;
     }
-    while (this.#head !== this.#tail && this.#sendOne());
+    this.#budget = framesPerTurn;
+    while (this.#head !== this.#tail && this.#budget > 0 && this.#sendOne());
     this.cq.flush();
     this.#host.port.flush();
+    if (this.#budget <= 0 && this.#head !== this.#tail)
+      this.#rest = this.#host.clock.after(0, () => this.#run());
   }
 
   /** False: the rest of the ring holds no complete packet, or the function has failed. */
@@ -188,7 +212,9 @@ export class TxQueue {
   #takeMeta(wordAt: number): void {
     const meta = this.#meta;
     meta.load(this.#ring.words, wordAt);
-    if (meta.ext_valid === 1) this.#mss = (meta.mss_hi << 10) | meta.mss_lo;
+    if (meta.ext_valid === 0) return;
+    this.#mss = (meta.mss_hi << 10) | meta.mss_lo;
+    this.#l3l4Bytes = meta.l3_hdr_len + 4 * meta.l4_hdr_len_in_words;
   }
 
   /** Adds the buffer of the current descriptor to the frame. */
@@ -231,9 +257,11 @@ export class TxQueue {
   #transmit(frame: Frame): void {
     const { stats, settings, diagnostics, port } = this.#host;
     const { mtu } = settings;
-    if (frame.mss === 0 && frame.length > mtu + l2Bytes) {
+    const packetBytes = frame.mss === 0 ? frame.length - l2Bytes : frame.mss + this.#l3l4Bytes;
+    this.#budget -= frame.mss === 0 ? 1 : Math.ceil(frame.length / frame.mss);
+    if (packetBytes > mtu) {
       stats.txDrops++;
-      diagnostics.refuse(enaRules['tx-too-long'], () => `${frame.length} bytes, MTU ${mtu}`);
+      diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${mtu}`);
       return;
     }
     stats.txPackets++;
