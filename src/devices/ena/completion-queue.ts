@@ -71,6 +71,11 @@ export class CompletionQueue {
     this.#unsignalledRx++;
   }
 
+  /** Something else than an entry tells the driver of a packet sent; only the interrupt is due. */
+  touch(): void {
+    this.#unsignalledTx++;
+  }
+
   #pushed(): void {
     this.ring.push(this.#written);
     this.#written = (this.#written + 1) | 0;

@@ -37,6 +37,7 @@ import {
   msixTableOffset,
 } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
+import { missingStep } from './bring-up.ts';
 import { Commands } from './commands.ts';
 import { DeviceTime } from './device-time.ts';
 import { EventQueue } from './event-queue.ts';
@@ -157,6 +158,7 @@ export class EnaFunction implements PciFunction, Endpoint {
       this.#vectors,
       this.#llq,
       deviceMemory,
+      () => missingStep(profile.bringUp, this.#settings, this.#events),
     );
     const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
     const { stats, allowances } = this;

@@ -1,6 +1,9 @@
 /**
- * What a generation of the card offers: one record per profile. The device asks the profile and
- * never the name of a generation.
+ * What a generation of the card offers and demands: a table per generation, each line with where
+ * it comes from. The device asks the traits and never the name of a generation.
+ *
+ * Little of this is published by line and generation. What is, or what somebody saw on a real
+ * card, says so; the rest is marked as assumed, and may be wrong.
  */
 import {
   AENQ_GROUP,
@@ -12,7 +15,7 @@ import {
   OFFLOAD_TX,
 } from '../../defs/ena-admin.ts';
 
-/** Where a line comes from: the vendor, somebody's measurement, or our assumption. */
+/** The vendor says so; somebody saw it on a real card; we think so. */
 export type Provenance = 'published' | 'observed' | 'assumed';
 
 /** Low-latency queues, as `ena_admin_feature_llq_desc` offers them. Sets are the header's bits. */
@@ -22,16 +25,17 @@ export type LlqOffer = {
   readonly descsBeforeHeader: number;
   readonly strides: number;
   readonly maxDepth: number;
-  /** Entries of 256 bytes; 0: the driver halves `maxDepth`. */
+  /** Entries of more than 128 bytes; 0: the driver halves `maxDepth`. */
   readonly maxWideDepth: number;
   /** Bits: 0 a meta descriptor in every packet, 1 limited bursts; and how many bytes. */
   readonly accelFlags: number;
   readonly maxTxBurstBytes: number;
 };
 
-export type EnaProfile = {
-  readonly name: string;
-  readonly provenance: Provenance;
+/** What must have happened before the first CREATE_CQ; else it answers UNKNOWN_ERROR. */
+export type BringUpStep = 'host-info' | 'spec-version-2' | 'device-attributes' | 'aenq';
+
+export type EnaTraits = {
   /** VERSION and CONTROLLER_VERSION registers. */
   readonly deviceVersion: number;
   readonly controllerVersion: number;
@@ -60,87 +64,205 @@ export type EnaProfile = {
   /** Places in the flow steering table. */
   readonly flowSteeringRules: number;
   readonly extraProperties: readonly { readonly name: string; readonly on: boolean }[];
+  readonly bringUp: readonly BringUpStep[];
 };
 
-const featureBits = (...ids: readonly number[]): number =>
+type Claim<T> = { readonly value: T; readonly provenance: Provenance; readonly source: string };
+export type EnaClaims = { readonly [K in keyof EnaTraits]: Claim<EnaTraits[K]> };
+
+export type EnaProfile = EnaTraits & {
+  readonly name: string;
+  /** Each trait with where it comes from. */
+  readonly claims: EnaClaims;
+};
+
+const claimed =
+  (provenance: Provenance) =>
+  <T>(value: T, source: string): Claim<T> => ({ value, provenance, source });
+const published = claimed('published');
+const observed = claimed('observed');
+const assumed = claimed('assumed');
+
+const bitsOf = (...ids: readonly number[]): number =>
   ids.reduce((bits, id) => (bits | (1 << id)) >>> 0, 0);
 
-/** Everything that this model implements, and the most generous limits: not any real card. */
-export const permissive: EnaProfile = {
-  name: 'permissive',
-  provenance: 'assumed',
-  deviceVersion: 0x000a,
-  controllerVersion: 0x0100_0001,
-  features: featureBits(
-    FEATURE.DEVICE_ATTRIBUTES,
-    FEATURE.MAX_QUEUES_NUM,
-    FEATURE.HW_HINTS,
-    FEATURE.LLQ,
-    FEATURE.MAX_QUEUES_EXT,
-    FEATURE.RSS_HASH_FUNCTION,
-    FEATURE.STATELESS_OFFLOAD_CONFIG,
-    FEATURE.RSS_INDIRECTION_TABLE_CONFIG,
-    FEATURE.MTU,
-    FEATURE.RSS_HASH_INPUT,
-    FEATURE.AENQ_CONFIG,
-    FEATURE.LINK_CONFIG,
-    FEATURE.HOST_ATTR_CONFIG,
-    FEATURE.INTERRUPT_MODERATION,
-    FEATURE.PHC_CONFIG,
-    FEATURE.FLOW_STEERING_CONFIG,
-    FEATURE.HW_TIMESTAMP,
-    FEATURE.EXTRA_PROPERTIES_STRINGS,
-    FEATURE.EXTRA_PROPERTIES_FLAGS,
-    FEATURE.FRAG_BYPASS,
-  ),
-  capabilities:
-    CAPABILITY.ENI_STATS |
-    CAPABILITY.ENA_SRD_INFO |
-    CAPABILITY.CUSTOMER_METRICS |
-    CAPABILITY.EXTENDED_RESET_REASONS |
-    CAPABILITY.CDESC_MBZ,
-  dmaAddressBits: 48,
-  maxMtu: 9216,
-  maxSqDepth: 8192,
-  maxCqDepth: 8192,
-  queuePairs: 8,
-  maxTxDescsPerPacket: 20,
-  maxRxDescsPerPacket: 16,
-  maxHeaderBytes: 96,
-  offloadTx:
-    OFFLOAD_TX.L3_CSUM_IPV4 |
-    OFFLOAD_TX.L4_IPV4_CSUM_PART |
-    OFFLOAD_TX.L4_IPV4_CSUM_FULL |
-    OFFLOAD_TX.L4_IPV6_CSUM_PART |
-    OFFLOAD_TX.L4_IPV6_CSUM_FULL |
-    OFFLOAD_TX.TSO_IPV4 |
-    OFFLOAD_TX.TSO_IPV6 |
-    OFFLOAD_TX.TSO_ECN,
-  offloadRx:
-    OFFLOAD_RX.L3_CSUM_IPV4 | OFFLOAD_RX.L4_IPV4_CSUM | OFFLOAD_RX.L4_IPV6_CSUM | OFFLOAD_RX.HASH,
-  llq: {
-    entrySizes: LLQ_ENTRY_SIZE.B128 | LLQ_ENTRY_SIZE.B256,
-    entrySizeRecommended: LLQ_ENTRY_SIZE.B128,
-    descsBeforeHeader: 1 | 2 | 4 | 8,
-    strides: LLQ_STRIDE.SINGLE | LLQ_STRIDE.MULTIPLE,
-    maxDepth: 1024,
-    maxWideDepth: 512,
-    accelFlags: 0,
-    maxTxBurstBytes: 0,
-  },
-  rssTableLog: [7, 7],
-  aenqGroups:
-    (1 << AENQ_GROUP.LINK_CHANGE) |
-    (1 << AENQ_GROUP.FATAL_ERROR) |
-    (1 << AENQ_GROUP.WARNING) |
-    (1 << AENQ_GROUP.NOTIFICATION) |
-    (1 << AENQ_GROUP.KEEP_ALIVE) |
-    (1 << AENQ_GROUP.REFRESH_CAPABILITIES) |
-    (1 << AENQ_GROUP.CONF_NOTIFICATIONS) |
-    (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
-  moderationResolutionUs: 1,
-  flowSteeringRules: 128,
-  extraProperties: [],
+const headers = 'public driver headers (ena_admin_defs.h)';
+const readme = 'README of the public Linux driver';
+const allTxOffloads =
+  OFFLOAD_TX.L3_CSUM_IPV4 |
+  OFFLOAD_TX.L4_IPV4_CSUM_PART |
+  OFFLOAD_TX.L4_IPV4_CSUM_FULL |
+  OFFLOAD_TX.L4_IPV6_CSUM_PART |
+  OFFLOAD_TX.L4_IPV6_CSUM_FULL |
+  OFFLOAD_TX.TSO_IPV4 |
+  OFFLOAD_TX.TSO_IPV6 |
+  OFFLOAD_TX.TSO_ECN;
+
+const oldFeatures = bitsOf(
+  FEATURE.DEVICE_ATTRIBUTES,
+  FEATURE.MAX_QUEUES_NUM,
+  FEATURE.HW_HINTS,
+  FEATURE.LLQ,
+  FEATURE.MAX_QUEUES_EXT,
+  FEATURE.STATELESS_OFFLOAD_CONFIG,
+  FEATURE.RSS_INDIRECTION_TABLE_CONFIG,
+  FEATURE.MTU,
+  FEATURE.INTERRUPT_MODERATION,
+  FEATURE.AENQ_CONFIG,
+  FEATURE.LINK_CONFIG,
+  FEATURE.HOST_ATTR_CONFIG,
+);
+const rssFeatures = bitsOf(FEATURE.RSS_HASH_FUNCTION, FEATURE.RSS_HASH_INPUT);
+
+const llq: LlqOffer = {
+  entrySizes: LLQ_ENTRY_SIZE.B128 | LLQ_ENTRY_SIZE.B256,
+  entrySizeRecommended: LLQ_ENTRY_SIZE.B128,
+  descsBeforeHeader: 1 | 2 | 4 | 8,
+  strides: LLQ_STRIDE.SINGLE | LLQ_STRIDE.MULTIPLE,
+  maxDepth: 1024,
+  maxWideDepth: 512,
+  accelFlags: 0,
+  maxTxBurstBytes: 0,
 };
 
-export const enaProfiles: readonly EnaProfile[] = [permissive];
+const nitroV2: EnaClaims = {
+  deviceVersion: published(0x000a, 'User Guide, troubleshooting ENA: 0.10'),
+  controllerVersion: published(0x0100_0001, 'User Guide: 0.0.1 implementation version 1'),
+  features: observed(oldFeatures, 'User Guide log: features 10 and 18 are not supported'),
+  capabilities: assumed(0, 'capabilities came later than this generation'),
+  dmaAddressBits: published(48, headers),
+  maxMtu: observed(9216, 'other models of the card; drivers accept it'),
+  maxSqDepth: published(1024, `default ring of the driver (${readme})`),
+  maxCqDepth: assumed(1024, 'as the submission queue'),
+  queuePairs: assumed(8, 'depends on the instance type'),
+  maxTxDescsPerPacket: assumed(20, 'more than any driver uses'),
+  maxRxDescsPerPacket: assumed(16, 'as Linux allows'),
+  maxHeaderBytes: published(96, `128-byte entries less two descriptors (${readme})`),
+  offloadTx: observed(OFFLOAD_TX.L4_IPV4_CSUM_PART, 'ethtool -k in amzn-drivers#29 and #360'),
+  offloadRx: observed(OFFLOAD_RX.HASH, 'ethtool -k: rx-checksumming off [fixed]'),
+  llq: published(llq, `large LLQ from Nitro v2 on, not by default (${readme})`),
+  rssTableLog: observed([7, 7], 'drivers use 128 entries'),
+  aenqGroups: published(
+    bitsOf(
+      AENQ_GROUP.LINK_CHANGE,
+      AENQ_GROUP.FATAL_ERROR,
+      AENQ_GROUP.WARNING,
+      AENQ_GROUP.NOTIFICATION,
+      AENQ_GROUP.KEEP_ALIVE,
+    ),
+    headers,
+  ),
+  moderationResolutionUs: assumed(1, 'the unit is not published'),
+  flowSteeringRules: published(0, `flow steering from Nitro v5 on (${readme})`),
+  extraProperties: assumed([], 'the properties are not published'),
+  bringUp: observed(['host-info', 'aenq'], 'iPXE commit 3b81a4e and ipxe#852'),
+};
+
+const nitroV3: EnaClaims = {
+  ...nitroV2,
+  capabilities: assumed(CAPABILITY.ENI_STATS, 'which generation began is not published'),
+  maxSqDepth: published(16_384, `Rx rings of up to 16K, by type (${readme})`),
+  maxCqDepth: assumed(16_384, 'as the submission queue'),
+};
+
+const nitroV4: EnaClaims = {
+  ...nitroV3,
+  features: observed(
+    (oldFeatures | rssFeatures | bitsOf(FEATURE.PHC_CONFIG)) >>> 0,
+    'amzn-drivers#239: key and function can be set on newer cards; PHC: assumed',
+  ),
+  capabilities: assumed(
+    CAPABILITY.ENI_STATS |
+      CAPABILITY.ENA_SRD_INFO |
+      CAPABILITY.CUSTOMER_METRICS |
+      CAPABILITY.EXTENDED_RESET_REASONS,
+    'which generation began is not published',
+  ),
+  llq: observed(
+    { ...llq, entrySizeRecommended: LLQ_ENTRY_SIZE.B256, maxWideDepth: 512 },
+    'README: large by default; amzn-drivers#381: 1024 wide entries are rejected',
+  ),
+  maxHeaderBytes: published(224, `256-byte entries less two descriptors (${readme})`),
+  bringUp: observed(
+    ['host-info', 'spec-version-2', 'device-attributes', 'aenq'],
+    'iPXE commit 3b81a4e, ipxe#1297, ipxe#852; amzn-drivers#381',
+  ),
+};
+
+const nitroV5: EnaClaims = {
+  ...nitroV4,
+  features: published(
+    (oldFeatures | rssFeatures | bitsOf(FEATURE.PHC_CONFIG, FEATURE.FLOW_STEERING_CONFIG)) >>> 0,
+    `flow steering from Nitro v5 on (${readme}); the rest as v4`,
+  ),
+  capabilities: assumed(
+    nitroV4.capabilities.value | CAPABILITY.CDESC_MBZ,
+    'which generation began is not published',
+  ),
+  llq: published(
+    { ...llq, entrySizeRecommended: LLQ_ENTRY_SIZE.B256, maxWideDepth: 1024 },
+    `1024 wide entries from Nitro v5 on (${readme})`,
+  ),
+  flowSteeringRules: assumed(128, 'the size depends on the type'),
+};
+
+const nitroV6: EnaClaims = {
+  ...nitroV5,
+  features: assumed(
+    (nitroV5.features.value | bitsOf(FEATURE.FRAG_BYPASS, FEATURE.HW_TIMESTAMP)) >>> 0,
+    'which generation began is not published',
+  ),
+};
+
+/** Everything that this model implements, the most generous limits, no demands: no real card. */
+const everything: EnaClaims = {
+  ...nitroV6,
+  features: assumed(
+    (nitroV6.features.value |
+      bitsOf(FEATURE.EXTRA_PROPERTIES_STRINGS, FEATURE.EXTRA_PROPERTIES_FLAGS)) >>>
+      0,
+    'all that is implemented',
+  ),
+  maxSqDepth: assumed(8192, 'our choice'),
+  maxCqDepth: assumed(8192, 'our choice'),
+  maxHeaderBytes: assumed(96, 'our choice'),
+  offloadTx: assumed(allTxOffloads, 'all that is implemented'),
+  offloadRx: assumed(
+    OFFLOAD_RX.L3_CSUM_IPV4 | OFFLOAD_RX.L4_IPV4_CSUM | OFFLOAD_RX.L4_IPV6_CSUM | OFFLOAD_RX.HASH,
+    'all that is implemented',
+  ),
+  llq: assumed(
+    {
+      ...llq,
+      entrySizes: LLQ_ENTRY_SIZE.B128 | LLQ_ENTRY_SIZE.B192 | LLQ_ENTRY_SIZE.B256,
+    },
+    'all that is implemented',
+  ),
+  aenqGroups: assumed(
+    (nitroV6.aenqGroups.value |
+      bitsOf(
+        AENQ_GROUP.REFRESH_CAPABILITIES,
+        AENQ_GROUP.CONF_NOTIFICATIONS,
+        AENQ_GROUP.DEVICE_REQUEST_RESET,
+      )) >>>
+      0,
+    'all that is implemented',
+  ),
+  bringUp: assumed([], 'any order'),
+};
+
+function profile(name: string, claims: EnaClaims): EnaProfile {
+  const traits = Object.entries(claims).map(([trait, { value }]) => [trait, value]);
+  return { ...(Object.fromEntries(traits) as EnaTraits), name, claims };
+}
+
+export const permissive = profile('permissive', everything);
+
+export const enaProfiles: readonly EnaProfile[] = [
+  permissive,
+  profile('nitro-v2', nitroV2),
+  profile('nitro-v3', nitroV3),
+  profile('nitro-v4', nitroV4),
+  profile('nitro-v5', nitroV5),
+  profile('nitro-v6', nitroV6),
+];

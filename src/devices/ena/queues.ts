@@ -42,6 +42,7 @@ export class Queues {
   readonly #pairs: number;
   readonly #llq: Llq | null;
   readonly #deviceMemory: GuestMemory;
+  readonly #missingStep: () => Rule | null;
   readonly #createCq = createCqCmd.create();
   readonly #createCqAnswer = createCqResp.create();
   readonly #createSq = createSqCmd.create();
@@ -49,7 +50,10 @@ export class Queues {
   readonly #destroyCq = destroyCqCmd.create();
   readonly #destroySq = destroySqCmd.create();
 
-  /** `deviceMemory`: the bytes of BAR 2. */
+  /**
+   * `deviceMemory`: the bytes of BAR 2. `missingStep`: what should have come before a completion
+   * queue is created.
+   */
   constructor(
     host: QueueHost,
     profile: EnaProfile,
@@ -57,7 +61,9 @@ export class Queues {
     vectors: Vectors,
     llq: Llq | null,
     deviceMemory: GuestMemory,
+    missingStep: () => Rule | null,
   ) {
+    this.#missingStep = missingStep;
     this.#host = host;
     this.#llq = llq;
     this.#deviceMemory = deviceMemory;
@@ -131,6 +137,11 @@ export class Queues {
     const words = cmd.cq_entry_size_words;
     const vector = cmd.msix_vector;
     const interrupts = cmd.interrupt_mode_enabled === 1;
+    const missing = this.#missingStep();
+    if (missing !== null) {
+      this.#refuse(missing, () => 'CREATE_CQ');
+      return STATUS.UNKNOWN_ERROR;
+    }
     if (!isRingDepth(depth, this.#profile.maxCqDepth))
       return this.#refuse(enaRules['cq-shape'], () => `depth ${depth}`);
     if (words !== 2 && words !== 4 && words !== 8)
@@ -192,14 +203,23 @@ export class Queues {
   }
 
   #makeTx(index: number, cq: CompletionQueue): TxQueue {
-    const { maxTxDescsPerPacket: max } = this.#profile;
-    const entry = this.#llq?.shape ?? null;
-    const inDevice = entry !== null && this.#createSq.placement_policy === PLACEMENT.DEV;
-    if (!inDevice)
-      return new TxQueue(this.#shape(index), hostShape, this.#host.memory, cq, this.#host, max);
-    const iova = this.#slice() * llqSliceBytes;
-    const shape = { index, iova, depth: this.#createSq.sq_depth };
-    return new TxQueue(shape, entry, this.#deviceMemory, cq, this.#host, max);
+    const cmd = this.#createSq;
+    const chosen = this.#llq?.shape ?? null;
+    const inDevice = chosen !== null && cmd.placement_policy === PLACEMENT.DEV;
+    const shape = this.#shape(index);
+    return new TxQueue(
+      {
+        ...shape,
+        iova: inDevice ? this.#slice() * llqSliceBytes : shape.iova,
+        entry: inDevice ? chosen : hostShape,
+        policy: cmd.completion_policy,
+        headWriteback: cmd.sq_head_writeback_hi * pow32 + cmd.sq_head_writeback_lo,
+        maxDescsPerPacket: this.#profile.maxTxDescsPerPacket,
+      },
+      inDevice ? this.#deviceMemory : this.#host.memory,
+      cq,
+      this.#host,
+    );
   }
 
   #makeRx(index: number, cq: CompletionQueue): RxQueue {
@@ -228,7 +248,8 @@ export class Queues {
     if (cmd.placement_policy !== PLACEMENT.HOST && !inDevice)
       return [enaRules['sq-placement'], `placement ${cmd.placement_policy}`];
     if (inDevice && this.#llq?.shape === null) return [enaRules['llq-not-configured'], 'not set'];
-    if (cmd.completion_policy > COMPLETION_POLICY.DESC_ON_DEMAND)
+    const toHead = cmd.completion_policy >= COMPLETION_POLICY.HEAD_ON_DEMAND;
+    if (cmd.completion_policy > COMPLETION_POLICY.HEAD || (toHead && !isTx))
       return [enaRules['sq-completion-policy'], `policy ${cmd.completion_policy}`];
     if (cmd.is_physically_contiguous === 0 && !inDevice)
       return [enaRules['sq-contiguous'], 'not contiguous'];

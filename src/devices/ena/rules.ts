@@ -33,6 +33,22 @@ export const enaRules = rules('ena', {
   'rss-table-size': ["the indirection table's size is one that the device offers", header],
   'rss-table-entry': ['the indirection table names existing receive queues', linux],
   'rss-function': ['the hash function is one that the device offers, with a whole key', header],
+  'create-cq-without-host-info': [
+    'SET_FEATURE 28 with a host info page comes before the first CREATE_CQ on this generation',
+    'iPXE commit 3b81a4e, ipxe/ipxe#699',
+  ],
+  'create-cq-spec-version': [
+    'the host info page names specification version 2 or newer on this generation',
+    'ipxe/ipxe#1297',
+  ],
+  'create-cq-before-attributes': [
+    'GET_FEATURE 1 comes before the first CREATE_CQ on this generation',
+    'amzn/amzn-drivers#381',
+  ],
+  'create-cq-without-aenq': [
+    'the event queue has memory before the first CREATE_CQ, even if no event is enabled',
+    'ipxe/ipxe#852',
+  ],
   'cq-shape': ['a completion queue has a power-of-two depth within the limits', header],
   'cq-entry-size': ['completion entries are 2 (Tx only), 4 or 8 words', header],
   'cq-vector': ["a completion queue's vector is one that the function has", header],

@@ -2,6 +2,7 @@
  * One transmit submission queue: reads descriptors, gathers packets into a `Frame`, gives them to
  * the port and completes them. The frame's payload stays in the guest's buffers.
  */
+import { COMPLETION_POLICY } from '../../defs/ena-admin.ts';
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
@@ -39,18 +40,27 @@ export type SubmissionQueueShape = {
 const descriptorWords = descriptorBytes / 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
+export type TxQueueShape = SubmissionQueueShape & {
+  readonly entry: EntryShape;
+  /** COMPLETION_POLICY: when and how the driver hears that a packet was sent. */
+  readonly policy: number;
+  /** Where the head is written, for the policies that do so. */
+  readonly headWriteback: number;
+  readonly maxDescsPerPacket: number;
+};
+
 /** What one doorbell may cause at once. */
 const framesPerTurn = 2048;
 /** Ethernet header and one VLAN tag. */
 export const l2Bytes = 18;
 
 export class TxQueue {
-  readonly shape: SubmissionQueueShape;
+  readonly shape: TxQueueShape;
   readonly cq: CompletionQueue;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
   readonly #entry: EntryShape;
-  readonly #maxDescs: number;
+  readonly #headWord: GuestRing;
   readonly #desc = txDesc.create();
   readonly #meta = txMetaDesc.create();
   readonly #frame = new Frame();
@@ -69,20 +79,13 @@ export class TxQueue {
   #tail = 0;
 
   /** `memory` holds the ring: the guest's, or the device's own for a low-latency queue. */
-  constructor(
-    shape: SubmissionQueueShape,
-    entry: EntryShape,
-    memory: GuestMemory,
-    cq: CompletionQueue,
-    host: QueueHost,
-    maxDescsPerPacket: number,
-  ) {
+  constructor(shape: TxQueueShape, memory: GuestMemory, cq: CompletionQueue, host: QueueHost) {
     this.shape = shape;
     this.cq = cq;
     this.#host = host;
-    this.#entry = entry;
-    this.#maxDescs = maxDescsPerPacket;
-    this.#ring = new GuestRing(memory, shape.iova, shape.depth, entry.entryBytes, 'read');
+    this.#entry = shape.entry;
+    this.#ring = new GuestRing(memory, shape.iova, shape.depth, shape.entry.entryBytes, 'read');
+    this.#headWord = new GuestRing(host.memory, shape.headWriteback, 1, 4, 'write');
   }
 
   /** Whether this is a low-latency queue. */
@@ -92,7 +95,11 @@ export class TxQueue {
 
   /** Whether the queue's rings lie in guest memory. */
   attach(): boolean {
-    return this.#ring.attach();
+    return this.#ring.attach() && (!this.#writesHead || this.#headWord.attach());
+  }
+
+  get #writesHead(): boolean {
+    return this.shape.policy >= COMPLETION_POLICY.HEAD_ON_DEMAND;
   }
 
   /** The driver's tail, 16 bits, free-running: sends every packet that is complete. */
@@ -142,7 +149,8 @@ export class TxQueue {
     let slots = this.#entry.firstDescs;
     let slot = 0;
     for (let count = 1; entryAt !== this.#tail; count++) {
-      if (count > this.#maxDescs) return this.#fail(enaRules['tx-too-many-descs'], entryAt);
+      if (count > this.shape.maxDescsPerPacket)
+        return this.#fail(enaRules['tx-too-many-descs'], entryAt);
       if (slot === 0) this.#ring.pull(entryAt);
       const wordAt = this.#ring.at(entryAt) + slot * descriptorWords;
       const desc = this.#desc;
@@ -180,7 +188,9 @@ export class TxQueue {
         frame.mss = this.#mss;
       }
       this.#transmit(frame);
-      if (wantsCompletion === 1) this.#complete(requestId);
+      const { policy } = this.shape;
+      const always = policy === COMPLETION_POLICY.DESC || policy === COMPLETION_POLICY.HEAD;
+      if (always || wantsCompletion === 1) this.#complete(requestId);
       return true;
     }
     return false; // the rest of the packet has not been posted yet
@@ -270,6 +280,13 @@ export class TxQueue {
   }
 
   #complete(requestId: number): void {
+    if (this.#writesHead) {
+      if (!this.#headWord.attach()) return;
+      Atomics.store(this.#headWord.words, this.#headWord.at(0), this.#head & 0xffff);
+      this.#headWord.push(0);
+      this.cq.touch();
+      return;
+    }
     const entry = this.cq.tx;
     entry.clear();
     entry.req_id = requestId;
