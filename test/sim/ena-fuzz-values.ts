@@ -41,6 +41,11 @@ const commands: readonly [name: string, opcode: number, format: Layout<Fields>][
   ['SET_FEATURE input', admin.OPCODE.SET_FEATURE, admin.setHashInput],
   ['SET_FEATURE table', admin.OPCODE.SET_FEATURE, admin.setIndTable],
   ['SET_FEATURE llq', admin.OPCODE.SET_FEATURE, admin.setLlq],
+  ['SET_FEATURE phc', admin.OPCODE.SET_FEATURE, admin.setPhc],
+  ['SET_FEATURE flow', admin.OPCODE.SET_FEATURE, admin.setFlowSteering],
+  ['SET_FEATURE flow', admin.OPCODE.SET_FEATURE, admin.setFlowSteering],
+  ['SET_FEATURE fragments', admin.OPCODE.SET_FEATURE, admin.setFragBypass],
+  ['SET_FEATURE time stamps', admin.OPCODE.SET_FEATURE, admin.setHwTimestamp],
 ];
 
 /** The feature that a SET_FEATURE format is meant for. */
@@ -52,6 +57,10 @@ const featureOf: Readonly<Record<string, number>> = {
   set_feature_rss_hash_input: admin.FEATURE.RSS_HASH_INPUT,
   set_feature_rss_ind_table: admin.FEATURE.RSS_INDIRECTION_TABLE_CONFIG,
   set_feature_llq: admin.FEATURE.LLQ,
+  set_feature_phc: admin.FEATURE.PHC_CONFIG,
+  set_feature_flow_steering: admin.FEATURE.FLOW_STEERING_CONFIG,
+  set_feature_frag_bypass: admin.FEATURE.FRAG_BYPASS,
+  set_feature_hw_timestamp: admin.FEATURE.HW_TIMESTAMP,
 };
 
 export class FuzzValues {
@@ -218,8 +227,9 @@ export class FuzzValues {
     if (prng.oneIn(50)) return this.word();
     if (/^(sq_ba|cq_ba)_lo$/.test(name)) return address % 2 ** 32;
     if (/^(sq_ba|cq_ba)_hi$/.test(name)) return Math.floor(address / 2 ** 32);
-    if (name === 'control_addr_lo' || name === 'os_info_lo') return this.address() % 2 ** 32;
-    if (/_addr_hi$|_info_hi$/.test(name)) return Math.floor(this.#base / 2 ** 32);
+    if (['control_addr_lo', 'os_info_lo', 'output_lo'].includes(name))
+      return this.address() % 2 ** 32;
+    if (/^(control_addr|os_info|output)_hi$/.test(name)) return Math.floor(this.#base / 2 ** 32);
     if (name === 'header_location_enabled') return 1;
     if (name === 'entry_size_enabled') return prng.pick([1, 4, 4, 2]);
     if (name === 'desc_num_before_header_enabled') return prng.pick([1, 2, 4, 8]);
@@ -232,10 +242,13 @@ export class FuzzValues {
     if (name === 'is_physically_contiguous') return 1;
     if (/idx$|vector$/.test(name)) return prng.below(9);
     if (name === 'feature_id') return prng.below(32);
-    if (name === 'control_length') return prng.pick([48, 256, 512, 4096, 40]);
+    if (name === 'control_length') return prng.pick([48, 128, 256, 512, 4096, 40]);
     if (name === 'ctrl_data_indirect') return prng.oneIn(4) ? 0 : 1;
+    if (name === 'output_length') return prng.pick([64, 64, 4096, 8]);
+    if (name === 'rule_location') return prng.pick([0xffff, prng.below(40)]);
+    if (/^(type|action|flow_type)$/.test(name)) return prng.below(7);
     if (name === 'size') return prng.pick([7, 7, 6, 8]);
-    if (name === 'selected_func') return prng.pick([2, 2, 1, 4]);
+    if (name === 'selected_func') return prng.pick([2, 4, 2, 1, 8]);
     if (name === 'mtu') return prng.pick([1500, 9000, 9216, 128, 127, 9217]);
     if (/groups$/.test(name)) return prng.below(32);
     return prng.oneIn(2) ? 0 : prng.below(4);

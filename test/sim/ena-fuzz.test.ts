@@ -7,8 +7,8 @@ import { EnaFuzz } from './ena-fuzz.ts';
  */
 const seconds = process.env['VIRTFN_FUZZ_SECONDS'];
 const firstSeed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? 1);
-const stepsPerSeed = 400;
-const defaultSeeds = 12;
+const stepsPerSeed = 300;
+const defaultSeeds = 8;
 
 function runSeed(seed: number): void {
   const fuzz = new EnaFuzz(seed);

@@ -175,6 +175,7 @@ export class EnaFuzz {
       ...new Array<() => void>(4).fill(() => this.#victimTurn()),
       () => this.#rawCommand(),
       () => this.#doorbell(),
+      () => this.#smallRegisters(),
       () => this.#anyRead(),
       () => this.#clock.advance(this.#prng.below(3e9)),
     ];
@@ -321,6 +322,13 @@ export class EnaFuzz {
   #doorbell(): void {
     const offset = 0x4000 + this.#prng.below(10) * 64;
     this.#write(offset, this.#prng.oneIn(2) ? this.#prng.below(40) : this.#values.word());
+  }
+
+  /** Single table entries, the clock, and interrupt registers with any delays. */
+  #smallRegisters(): void {
+    this.#write(0x68, (this.#prng.below(12) << 16) | this.#prng.below(140));
+    this.#write(0x100, this.#values.word());
+    this.#write(0x5000 + this.#prng.below(6) * 16, this.#values.word() | (1 << 30));
   }
 
   #registerWrite(): void {
