@@ -116,9 +116,12 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   options.signal?.addEventListener('abort', abort);
   try {
     options.signal?.throwIfAborted();
-    const { kernel } = await agent.ready(bootTimeoutMs);
-    if (!own) await agent.exec(WAIT_FOR_SYSTEMD, { timeoutMs: bootTimeoutMs });
-    return vmOf(qemu, agent, kernel, bootTimeoutMs);
+    const booted: Booted = async (after) => {
+      const { kernel } = await agent.ready(bootTimeoutMs, after);
+      if (!own) await agent.exec(WAIT_FOR_SYSTEMD, { timeoutMs: bootTimeoutMs });
+      return kernel;
+    };
+    return vmOf(qemu, agent, await booted(), booted);
   } catch (error) {
     await qemu.kill();
     const reason = error instanceof Error ? error.message : String(error);
@@ -128,7 +131,10 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   }
 }
 
-function vmOf(qemu: QemuVm, agent: Agent, kernelVersion: string, bootTimeoutMs: number): Vm {
+/** Waits for a boot other than `after`; the release of its kernel. */
+type Booted = (after?: string) => Promise<string>;
+
+function vmOf(qemu: QemuVm, agent: Agent, kernelVersion: string, booted: Booted): Vm {
   const { name } = qemu;
   const run: Vm['run'] = async (command, options) => {
     const { code, stdout, stderr } = await agent.exec(command, options);
@@ -163,7 +169,7 @@ function vmOf(qemu: QemuVm, agent: Agent, kernelVersion: string, bootTimeoutMs: 
     reboot: async () => {
       const before = agent.boot();
       agent.exec('reboot -f').catch(() => {}); // its answer is the next boot
-      await agent.ready(bootTimeoutMs, before);
+      await booted(before);
     },
     powerdown: async (timeoutMs = 20_000) => {
       agent.exec('poweroff -f').catch(() => {});
