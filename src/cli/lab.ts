@@ -14,8 +14,8 @@ import { paintFor, widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 type LabOptions = {
-  json: boolean;
-  keep: boolean;
+  json?: boolean;
+  keep?: boolean;
   image?: string;
   kernel?: string;
   accel: 'auto' | 'kvm' | 'tcg';
@@ -55,13 +55,13 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
     .command('lab')
     .summary("boot Linux guests on ENA functions, measure, compare with QEMU's own NICs")
     .description(
-      'Boots unmodified Linux guests whose only NIC is an ENA function, waits for their driver,\n' +
-        "measures between two of them, and compares with QEMU's own NICs in the same guests.\n" +
+      'Boots unmodified Linux guests whose only NIC is an ENA function, waits for their driver, ' +
+        "measures between two of them, and compares with QEMU's own NICs in the same guests. " +
         'What is missing (QEMU, kernel, tools) is fetched once from your distribution and cached.',
     )
     .argument('[topology]', 'a topology file; two c6i.large instances if absent')
-    .option('--json', 'print one JSON document on stdout (progress goes to stderr)', false)
-    .option('--keep', 'keep the guests running after the table, until Ctrl-C', false)
+    .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
+    .option('--keep', 'keep the guests running after the table, until Ctrl-C')
     .option('--image <path>', 'boot this cloud image (qcow2 or raw) in every instance')
     .option('--kernel <series>', "a kernel series, like 7; or a kernel's path, with --image")
     .addOption(accelOption())
@@ -107,7 +107,7 @@ async function runLab(
   }
   try {
     steps.done();
-    print(lab, options.json);
+    print(lab, options.json ?? false);
     if (options.keep) return await keep(lab, signal);
     steps.step('Cleaning up');
   } finally {

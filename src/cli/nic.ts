@@ -19,14 +19,14 @@ import { UsageError } from './usage-error.ts';
 
 type NicOptions = {
   model: string;
-  socket: string[];
-  mac: string[];
+  socket?: string[];
+  mac?: string[];
   linkMbps?: number;
   type?: string;
   profile?: string;
   pcap?: string;
-  trace: boolean;
-  json: boolean;
+  trace?: boolean;
+  json?: boolean;
   explain?: string;
 };
 
@@ -46,7 +46,7 @@ Examples:
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
 export function addNicCommand(program: Command, exit: (code: number) => void): void {
   program
@@ -54,14 +54,14 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .summary('serve bare NIC functions at sockets, for any VMM that speaks vfio-user')
     .description('Serves NIC functions over vfio-user, joined by one switch with DHCP.')
     .option('--model <model>', 'which NIC: ena', 'ena')
-    .option('--socket <path>', 'where a VMM connects; once per function', collect, [])
-    .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect, [])
+    .option('--socket <path>', 'where a VMM connects; once per function', collect)
+    .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect)
     .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinkMbps})`, megabits)
     .option('--type <type>', 'take the speed from an EC2 instance type, like c6i.large')
     .option('--profile <name>', `generation of the card: ${profileNames.join(', ')}`)
     .option('--pcap <file>', 'capture all frames of the switch')
-    .option('--trace', 'tell about admin commands and resets too', false)
-    .option('--json', 'events as JSON, one a line, on stdout', false)
+    .option('--trace', 'tell about admin commands and resets too')
+    .option('--json', 'events as JSON, one a line, on stdout')
     .option('--explain <rule>', 'print a rule with its source, and exit (list: all of them)')
     .addHelpText('after', help)
     .action(async (options: NicOptions) => exit(await runNic(options)));
@@ -86,12 +86,16 @@ async function runNic(options: NicOptions): Promise<number> {
 
 async function serve(
   functions: readonly ChosenFunction[],
-  { pcap, trace }: NicOptions,
+  { pcap, trace = false }: NicOptions,
   teller: Teller,
   signal: AbortSignal,
 ): Promise<number> {
   const config = dataplaneConfig(functions, { trace, ...(pcap !== undefined && { pcap }) });
-  const dataplane = await Dataplane.start(config, (event) => teller.event(event));
+  const dataplane = await Dataplane.start(config, (event) => teller.event(event)).catch(
+    (error: Error) => {
+      throw listenError(error, functions);
+    },
+  );
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
@@ -99,6 +103,19 @@ async function serve(
     teller.end(dataplane.counters());
   }
   return 0;
+}
+
+/** Says what to do where a socket cannot be listened on; other errors stay as they are. */
+function listenError(error: Error, functions: readonly ChosenFunction[]): Error {
+  const path = functions.find(({ socket }) => error.message.includes(`(${socket})`))?.socket;
+  if (path === undefined) return error;
+  if (error.message.includes('EADDRINUSE'))
+    return new UsageError(
+      `${path}: something listens there already; end it, or choose another path`,
+    );
+  if (error.message.includes('ENOENT'))
+    return new UsageError(`${path}: there is no such directory; make it, or choose another path`);
+  return new UsageError(`${path}: it cannot be listened on (${error.message})`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -109,7 +126,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function functionsOf(options: NicOptions): ChosenFunction[] {
-  const { socket: sockets, mac: macs, profile } = options;
+  const { socket: sockets = [], mac: macs = [], profile } = options;
   if (options.model !== 'ena')
     throw new UsageError(`there is no NIC model '${options.model}'; expected: ena`);
   if (sockets.length === 0)

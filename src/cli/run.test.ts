@@ -53,6 +53,7 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['nic', '--socket', 'x', '--link-mbps', 'fast'], /--link-mbps.*whole number of Mbit/],
   [['nic', '--socket', 'x', '--type', 'c6i.lage'], /not an instance type.*did you mean/],
   [['nic', '--socket', 'x', '--socket', 'x'], /vf0 and vf1 both have the socket/],
+  [['nic', '--socket', '/nowhere/x.sock'], /x\.sock: there is no such directory; make it/],
   [['nic', '--explain', 'cq-vectr'], /no rule 'cq-vectr'; did you mean cq-vector/],
   [['shell', 'nobody-has-this-name'], /no running lab has a guest/],
 ];

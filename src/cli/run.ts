@@ -8,16 +8,17 @@ import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 
-const description = `Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances:
-network functions (ENA) that unmodified guest drivers bind to, on a fast virtual switch.`;
+const description =
+  'Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances: ' +
+  'network functions (ENA) that unmodified guest drivers bind to, on a fast virtual switch.';
 
 const examples = `
 Examples:
-  $ virtfn lab                          two Linux guests talk over ENA; measured against QEMU's own NICs
-  $ virtfn lab my-topology.yaml --keep  your instances, kept running until Ctrl-C
-  $ virtfn lab --json > result.json     the same result as one document
-  $ virtfn nic --socket vf0.sock        one ENA function for a VMM of your own
-  $ virtfn help lab                     everything about a command`;
+  $ virtfn lab                      two Linux guests over ENA, against QEMU's own NICs
+  $ virtfn lab mine.yaml --keep     your instances, kept running until Ctrl-C
+  $ virtfn lab --json > lab.json    the same result as one document
+  $ virtfn nic --socket vf0.sock    one ENA function for a VMM of your own
+  $ virtfn help lab                 everything about a command`;
 
 function createProgram(exit: (code: number) => void): Command {
   const program = new Command('virtfn')
@@ -76,8 +77,11 @@ function complain(error: unknown, command: string | undefined): number {
     say(error.message);
     return EXIT_USAGE;
   }
-  if (error instanceof SetupError) say(error.message);
-  else if (error instanceof Error && !process.env['VIRTFN_DEBUG']) say(error.message);
+  if (error instanceof SetupError) {
+    say(error.message);
+    if (command === 'lab' && !error.message.includes('--guest reference'))
+      console.error('Without QEMU the same lab runs by: virtfn lab --guest reference');
+  } else if (error instanceof Error && !process.env['VIRTFN_DEBUG']) say(error.message);
   else console.error(error);
   return 1;
 }

@@ -2,7 +2,7 @@
  * Progress for a person, on stderr: a line per step with its seconds. On a terminal the step under
  * way is one live line; elsewhere each step is a plain line when it begins and when it has ended.
  */
-import { fit, isLive, type Output, type Paint, paintFor, widthOf } from './terminal.ts';
+import { fit, isLive, type Output, type Paint, paintFor, widthOf, wrap } from './terminal.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
@@ -56,7 +56,8 @@ export class Steps {
 
   /** A line of its own. */
   note(text: string): void {
-    this.#line(`  ${this.#paint.yellow('!')}  ${text}`);
+    const [first = '', ...rest] = wrap(text, widthOf(this.#output) - 6);
+    this.#line(`  ${this.#paint.yellow('!')}  ${[first, ...rest].join('\n     ')}`);
   }
 
   done(): void {

@@ -54,6 +54,21 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
     /^lab\.yaml:5:14: .* expected an IPv4/,
   ],
   [
+    'an address of another network',
+    `${two}address: 192.168.0.1\n`,
+    /^lab\.yaml:5:14: .* is '192\.168\.0\.1', expected an address of the network 10\.0\.0\.1\/16$/,
+  ],
+  [
+    "the router's address",
+    `${two}address: 10.0.0.1\n`,
+    /^lab\.yaml:5:14: .* expected another one than that of the router$/,
+  ],
+  [
+    'one MAC twice',
+    'instances: { a: { mac: 02:00:00:00:00:0A }, b: { mac: 02:00:00:00:00:0a } }',
+    /^lab\.yaml:1:55: .* expected another one than that of a$/,
+  ],
+  [
     'one instance only',
     'instances:\n  a: {}\n',
     /^lab\.yaml:2:3: .*expected two instances or more/,

@@ -3,7 +3,7 @@
  * every error says file, line and column, what was found and what was expected. Annotated example:
  * examples/two-instances.yaml, which is also the lab without a file.
  */
-import { isIPv4 } from 'node:net';
+import { BlockList, isIPv4 } from 'node:net';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
@@ -49,6 +49,7 @@ export type Topology = {
 };
 
 const DEFAULT_TYPE = 'c6i.large';
+const DEFAULT_ROUTER = '10.0.0.1/16';
 
 /** Says what was expected where a value is not what it should be. */
 const expected = (what: string) => ({ error: `expected ${what}` });
@@ -141,8 +142,10 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
   if (error !== undefined) throw TopologyError.ofSyntax(found, error);
   const result = schemaFor(types).safeParse(document.toJS());
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
+  const clash = firstClash(result.data.instances, result.data.network?.router ?? DEFAULT_ROUTER);
+  if (clash !== undefined) throw TopologyError.ofIssues(found, [clash]);
   const { network = {}, instances, measure: wanted = {} } = result.data;
-  const [router = '', prefix] = (network.router ?? '10.0.0.1/16').split('/');
+  const [router = '', prefix] = (network.router ?? DEFAULT_ROUTER).split('/');
   return {
     network: { router, prefix: Number(prefix), mtu: network.mtu ?? 9001 },
     instances: Object.entries(instances).map(([name, instance]): Instance => {
@@ -166,6 +169,35 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
 export function defaultTopology(types: InstanceTypes): Topology {
   const instances = 'instances: { a: { address: 10.0.0.10 }, b: { address: 10.0.0.11 } }';
   return parseTopology(instances, 'the built-in topology', types);
+}
+
+/** An address or MAC that another instance has too, or an address outside of the network. */
+function firstClash(
+  instances: Readonly<Record<string, { address?: string | undefined; mac?: string | undefined }>>,
+  network: string,
+): z.core.$ZodIssueCustom | undefined {
+  const issue = (path: string[], what: string): z.core.$ZodIssueCustom => {
+    return { code: 'custom', path: ['instances', ...path], message: `expected ${what}`, input: '' };
+  };
+  const [router = '', prefix] = network.split('/');
+  const taken = new Map([[router, 'the router']]);
+  for (const [name, { address, mac }] of Object.entries(instances)) {
+    if (address !== undefined && !isWithin(address, router, Number(prefix)))
+      return issue([name, 'address'], `an address of the network ${network}`);
+    for (const [key, value] of Object.entries({ address, mac: mac?.toLowerCase() })) {
+      if (value === undefined) continue;
+      const owner = taken.get(value);
+      if (owner !== undefined) return issue([name, key], `another one than that of ${owner}`);
+      taken.set(value, name);
+    }
+  }
+  return undefined;
+}
+
+function isWithin(address: string, router: string, prefix: number): boolean {
+  const list = new BlockList();
+  list.addSubnet(router, prefix);
+  return list.check(address);
 }
 
 function typeProblem(types: InstanceTypes, name: string): string | undefined {
