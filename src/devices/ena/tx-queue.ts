@@ -245,7 +245,8 @@ export class TxQueue {
       bytes = this.#fetch(iova, length);
       if (bytes === null) return this.#fail(enaRules['tx-bad-address'], at);
     }
-    const room = headBytes - frame.headLength;
+    // A pushed header may be longer than the head of other frames: then nothing joins it.
+    const room = Math.max(0, headBytes - frame.headLength);
     const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
     if (inHead > 0) {
       copyBytes(bytes, start, frame.head, frame.headLength, inHead);

@@ -40,6 +40,8 @@ export type EnaDriverOptions = QueueOptions & {
   readonly eventGroups: number;
   /** `ena_admin_os_type`: 1 Linux, 3 DPDK, 5 iPXE. */
   readonly osType: number;
+  /** The version of ENA's specification that the driver claims: 15:8 major, 7:0 minor. */
+  readonly specVersion: number;
   /** Runs while the driver waits for the device, `maxPolls` times at most per wait. */
   readonly pause: () => void;
   readonly maxPolls: number;
@@ -63,12 +65,11 @@ const defaults: EnaDriverOptions = {
     (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
   interrupts: true,
   osType: 3,
+  specVersion: 0x0200,
   pause: () => {},
   maxPolls: 1000,
 };
 
-/** ENA_COMMON_SPEC_VERSION: 2.0 */
-const specVersion = 0x0200;
 const debugAreaBytes = 4096;
 
 export class EnaDriver {
@@ -190,7 +191,7 @@ export class EnaDriver {
     const info = hostInfo.create();
     info.os_type = this.options.osType;
     info.driver_version = 1;
-    info.ena_spec_version = specVersion;
+    info.ena_spec_version = this.options.specVersion;
     info.num_cpus = 1;
     info.store(this.arena.words, this.arena.offset(this.#hostInfoAddress) >>> 2);
     const debug = { address: this.#debugAddress, length: debugAreaBytes };
