@@ -35,7 +35,7 @@ for (const file of files) {
   const text = readFileSync(join(root, file), 'utf8');
   const isTest = file.endsWith('.test.ts');
   checkImports(file, text, isTest);
-  if (!isTest && !text.startsWith('/**')) violations.push(`${file}: no head comment`);
+  if (!isTest && !/^(#!.*\n)?\/\*\*/.test(text)) violations.push(`${file}: no head comment`);
   const lines = text.split('\n').length;
   if (!isTest && !tables.test(file) && lines > maxLines)
     violations.push(`${file}: ${lines} lines, at most ${maxLines}`);

@@ -19,7 +19,6 @@ export class Steps {
   #detail = '';
   #fraction: number | undefined;
   #began = 0;
-  #told = 0;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -36,22 +35,21 @@ export class Steps {
     this.#detail = '';
     this.#fraction = undefined;
     this.#began = performance.now();
-    this.#told = this.#began;
     if (this.#live) {
       this.#timer = setInterval(() => this.#draw(), FRAME_MS);
       this.#timer.unref();
       this.#draw();
-    } else this.#output.write(`${BEGUN}${title}\n`);
+    } else {
+      this.#output.write(`${BEGUN}${title}\n`);
+      this.#timer = setInterval(() => this.#tell(), PLAIN_MS);
+      this.#timer.unref();
+    }
   }
 
   /** @param fraction 0..1 where it can be told */
   detail(text: string, fraction?: number): void {
     this.#detail = text;
     this.#fraction = fraction;
-    const now = performance.now();
-    if (this.#live || this.#title === null || now - this.#told < PLAIN_MS) return;
-    this.#told = now;
-    this.#output.write(`${BEGUN}${this.#title}: ${this.#progress()}\n`);
   }
 
   /** A line of its own. */
@@ -88,6 +86,10 @@ export class Steps {
   #line(text: string): void {
     this.#output.write(`${this.#live ? '\r\x1b[K' : ''}${text}\n`);
     if (this.#title !== null && this.#live) this.#draw();
+  }
+
+  #tell(): void {
+    this.#output.write(`${BEGUN}${this.#title ?? ''}: ${this.#progress()}\n`);
   }
 
   #draw(): void {
