@@ -13,6 +13,7 @@
  */
 import assert from 'node:assert/strict';
 import { EnaFunction } from '../../src/devices/ena/ena-function.ts';
+import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.ts';
 import { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
@@ -118,7 +119,9 @@ export class EnaFuzz {
     this.#port = new CountingPort(this.#switch.addPort({ name: 'hostile', mac: 0x0200_0000_0001 }));
     const queuePairs = 4;
     const mine = Uint8Array.of(2, 0, 0, 0, 0, 1);
-    const options = { mac: mine, linkMbps: 10_000, queuePairs, access: 'llq' } as const;
+    const profile = this.#prng.pick(enaProfiles);
+    const access = 'llq';
+    const options = { mac: mine, linkMbps: 10_000, queuePairs, profile, access } as const;
     this.#device = new EnaFunction(options, this.#host(this.#memory, this.refusals), this.#port);
     this.#driver = new EnaDriver(this.#device, this.#pool, smallRings);
     const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);
