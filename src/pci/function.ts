@@ -77,3 +77,11 @@ export interface PciFunction {
   /** All state but the identity goes back to power-on. The function stays on its switch port. */
   reset(cause: ResetCause): void;
 }
+
+/** A function whose doorbells the guest may store into mapped memory, without a trap. */
+export interface PolledFunction extends PciFunction {
+  /** Whether they are mapped: then the host calls `poll` again and again. */
+  readonly polls: boolean;
+  /** Looks at them; true when one was rung. */
+  poll(): boolean;
+}

@@ -8,6 +8,7 @@ export const {
   EPERM,
   ENOENT,
   EINTR,
+  ENOSYS,
   EIO,
   EBADF,
   EAGAIN,

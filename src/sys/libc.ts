@@ -16,6 +16,14 @@ function bind<A extends readonly unknown[]>(declaration: string): Native<A> {
   return process_.func(declaration) as unknown as Native<A>;
 }
 
+function bindIfThere<A extends readonly unknown[]>(declaration: string): Native<A> | null {
+  try {
+    return bind(declaration);
+  } catch {
+    return null;
+  }
+}
+
 type N = number;
 
 export const close = bind<[fd: N]>('int close(int fd)');
@@ -54,6 +62,10 @@ export const poll = bind<[fds: N, count: N, timeoutMs: N]>('int poll(uintptr_t, 
 export const epoll_create1 = bind<[flags: N]>('int epoll_create1(int)');
 export const epoll_ctl = bind<[epoll: N, operation: N, fd: N, event: N]>(
   'int epoll_ctl(int, int, int, uintptr_t)',
+);
+/** Linux 5.11, glibc 2.35: null where there is none. */
+export const epoll_pwait2 = bindIfThere<[epoll: N, events: N, max: N, timeout: N, sigmask: N]>(
+  'int epoll_pwait2(int, uintptr_t, int, uintptr_t, uintptr_t)',
 );
 export const epoll_wait = bind<[epoll: N, events: N, max: N, timeoutMs: N]>(
   'int epoll_wait(int, uintptr_t, int, int)',

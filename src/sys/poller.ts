@@ -3,9 +3,17 @@
  * calls every descriptor that is ready once, so whoever bounds its own work shares the thread
  * fairly. Nothing is allocated per wake-up.
  */
-import { EINTR } from './errno.ts';
+import { EINTR, ENOSYS } from './errno.ts';
 import { closeFd } from './fd.ts';
-import { checked, epoll_create1, epoll_ctl, epoll_wait, errno, NativeStruct } from './libc.ts';
+import {
+  checked,
+  epoll_create1,
+  epoll_ctl,
+  epoll_pwait2,
+  epoll_wait,
+  errno,
+  NativeStruct,
+} from './libc.ts';
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
@@ -17,6 +25,8 @@ const EPOLLOUT = 4;
 const eventWords = process.arch === 'x64' ? 3 : 4;
 const dataWord = process.arch === 'x64' ? 1 : 2;
 const maxEvents = 64;
+/** The kernel may be older than the library. */
+let finePossible = true;
 
 type Watch = { readable: () => void; writable: (() => void) | null };
 
@@ -24,6 +34,7 @@ export class Poller {
   readonly #epoll = checked('epoll_create1', epoll_create1(EPOLL_CLOEXEC));
   readonly #events = new NativeStruct(maxEvents * 16);
   readonly #request = new NativeStruct(16);
+  readonly #timeout = new NativeStruct(16);
   /** By descriptor. */
   readonly #watches: (Watch | undefined)[] = [];
   #deferred: (() => void)[] = [];
@@ -58,10 +69,12 @@ export class Poller {
     this.#deferred.push(action);
   }
 
-  /** Waits at most `timeoutMs` (-1: for ever) and serves what is ready; returns how many. */
+  /**
+   * Waits at most `timeoutMs` (-1: for ever) and serves what is ready; returns how many. Fractions
+   * of a millisecond count where the system has epoll_pwait2, else they are rounded up.
+   */
   wait(timeoutMs: number): number {
-    const timeout = this.#deferred.length > 0 ? 0 : timeoutMs;
-    const count = epoll_wait(this.#epoll, this.#events.address, maxEvents, timeout);
+    const count = this.#wait(this.#deferred.length > 0 ? 0 : timeoutMs);
     if (count < 0 && errno() !== EINTR) checked('epoll_wait', count);
     for (let i = 0; i < count; i++) {
       const fd = this.#events.words[i * eventWords + dataWord] as number;
@@ -75,6 +88,19 @@ export class Poller {
 
   close(): void {
     closeFd(this.#epoll);
+  }
+
+  #wait(timeoutMs: number): number {
+    const { address } = this.#events;
+    if (epoll_pwait2 === null || !finePossible || Number.isInteger(timeoutMs))
+      return epoll_wait(this.#epoll, address, maxEvents, Math.ceil(timeoutMs));
+    const seconds = Math.floor(timeoutMs / 1000);
+    this.#timeout.set64(0, seconds);
+    this.#timeout.set64(8, Math.floor((timeoutMs - seconds * 1000) * 1e6));
+    const count = epoll_pwait2(this.#epoll, address, maxEvents, this.#timeout.address, 0);
+    if (count >= 0 || errno() !== ENOSYS) return count;
+    finePossible = false;
+    return this.#wait(timeoutMs);
   }
 
   #runDeferred(): number {

@@ -5,15 +5,21 @@
  * holds nothing else, so that the page may be mapped and polled. Interrupt registers carry a
  * request each and must be trapped: they are on another page.
  */
-import type { Bar } from '../../pci/function.ts';
+import type { Bar, DeviceMemory } from '../../pci/function.ts';
 
 export const bar0: Bar = { index: 0, sizeBytes: 0x8000, is64Bit: false, prefetchable: false };
+
+/** BAR 0 with its page of doorbells mapped into the guest. */
+export const withMappedDoorbells = (memory: DeviceMemory): Bar => ({
+  ...bar0,
+  memory: { ...memory, areas: [{ offset: doorbells, sizeBytes: pageBytes }] },
+});
 
 export const msixTableOffset = 0x2000;
 export const msixPbaOffset = 0x3000;
 const doorbells = 0x4000;
 const interruptRegisters = 0x5000;
-const doorbellStride = 64;
+export const doorbellStride = 64;
 const interruptStride = 16;
 const pageBytes = 0x1000;
 

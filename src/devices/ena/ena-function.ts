@@ -21,7 +21,13 @@ import type { Endpoint, Port } from '../../net/port.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import { msix, pciExpress, powerManagement } from '../../pci/capabilities.ts';
 import { ConfigSpace } from '../../pci/config-space.ts';
-import type { AccessSize, Bar, FunctionHost, PciFunction, ResetCause } from '../../pci/function.ts';
+import type {
+  AccessSize,
+  Bar,
+  FunctionHost,
+  PolledFunction,
+  ResetCause,
+} from '../../pci/function.ts';
 import { GuestMemory } from '../../pci/guest-memory.ts';
 import { MsixTable } from '../../pci/msix.ts';
 import { AdminQueue } from './admin-queue.ts';
@@ -35,11 +41,13 @@ import {
   memoryBarIndex,
   msixPbaOffset,
   msixTableOffset,
+  withMappedDoorbells,
 } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
 import { missingStep } from './bring-up.ts';
 import { Commands } from './commands.ts';
 import { DeviceTime } from './device-time.ts';
+import { Doorbells } from './doorbells.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Feature } from './feature-call.ts';
 import { Features } from './features.ts';
@@ -82,10 +90,11 @@ export type EnaOptions = {
  * How the guest reaches the card's memory. `posted`: every access is a message that the guest does
  * not wait for; low-latency queues, which would cost many, are offered but none is available, and
  * drivers use host memory. `llq`: their memory is mapped; QEMU then waits for every doorbell.
+ * `polled`: the doorbells of the queues are mapped as well, and the host has to poll them.
  */
-export type BarAccess = 'posted' | 'llq';
+export type BarAccess = 'posted' | 'llq' | 'polled';
 
-export class EnaFunction implements PciFunction, Endpoint {
+export class EnaFunction implements PolledFunction, Endpoint {
   readonly model = 'ena';
   readonly config: ConfigSpace;
   readonly bars: readonly Bar[];
@@ -108,6 +117,7 @@ export class EnaFunction implements PciFunction, Endpoint {
   readonly #vectors: Vectors;
   readonly #rss: Rss;
   readonly #llq: Llq | null;
+  readonly #polls: boolean;
   readonly #readAnswer = new Int32Array(2);
   #linkUp = true;
   /** The driver broke a rule that the card does not survive; only a reset helps. */
@@ -139,10 +149,15 @@ export class EnaFunction implements PciFunction, Endpoint {
     this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
     const { access = 'posted' } = options;
-    const llqs = access === 'llq' ? pairs : 0;
+    const llqs = access === 'posted' ? 0 : pairs;
     this.#llq = profile.llq === null ? null : new Llq(profile.llq, llqs);
     const memoryBar = this.#llq === null ? null : makeMemoryBar(llqs, host);
-    this.bars = memoryBar === null ? [bar0] : [bar0, memoryBar];
+    const registers =
+      access === 'polled' ? withMappedDoorbells(host.deviceMemory(bar0.sizeBytes)) : bar0;
+    this.bars = memoryBar === null ? [registers] : [registers, memoryBar];
+    this.#polls = registers.memory !== undefined;
+    const doorbells =
+      registers.memory === undefined ? null : new Doorbells(registers.memory.bytes, 2 * pairs);
     const deviceMemory = new GuestMemory();
     if (memoryBar?.memory !== undefined)
       deviceMemory.add({
@@ -159,6 +174,7 @@ export class EnaFunction implements PciFunction, Endpoint {
       this.#llq,
       deviceMemory,
       () => missingStep(profile.bringUp, this.#settings, this.#events),
+      doorbells,
     );
     const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
     const { stats, allowances } = this;
@@ -247,6 +263,15 @@ export class EnaFunction implements PciFunction, Endpoint {
       return;
     }
     this.#registers.write32(offset, value);
+  }
+
+  /** Whether the host has to call `poll` again and again. */
+  get polls(): boolean {
+    return this.#polls;
+  }
+
+  poll(): boolean {
+    return !this.#failed && this.#queues.poll();
   }
 
   reset(cause: ResetCause): void {

@@ -21,6 +21,7 @@ import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { isRingDepth } from '../../pci/guest-ring.ts';
 import { interruptOffset, llqSliceBytes, sqDoorbellOffset } from './bar.ts';
 import { CompletionQueue } from './completion-queue.ts';
+import type { Doorbells } from './doorbells.ts';
 import { hostShape, type Llq } from './llq.ts';
 import type { EnaProfile } from './profile.ts';
 import { enaRules } from './rules.ts';
@@ -43,6 +44,7 @@ export class Queues {
   readonly #llq: Llq | null;
   readonly #deviceMemory: GuestMemory;
   readonly #missingStep: () => Rule | null;
+  readonly #doorbells: Doorbells | null;
   readonly #createCq = createCqCmd.create();
   readonly #createCqAnswer = createCqResp.create();
   readonly #createSq = createSqCmd.create();
@@ -62,7 +64,9 @@ export class Queues {
     llq: Llq | null,
     deviceMemory: GuestMemory,
     missingStep: () => Rule | null,
+    doorbells: Doorbells | null,
   ) {
+    this.#doorbells = doorbells;
     this.#missingStep = missingStep;
     this.#host = host;
     this.#llq = llq;
@@ -98,6 +102,21 @@ export class Queues {
       return;
     }
     queue.doorbell(tail & 0xffff);
+  }
+
+  /** Rings the mapped doorbells that have changed; true when there was one. */
+  poll(): boolean {
+    const doorbells = this.#doorbells;
+    const sqs = this.#sqs;
+    let rung = false;
+    if (doorbells === null) return rung;
+    for (let i = 0; i < sqs.length; i++) {
+      const queue = sqs[i] as TxQueue | RxQueue | null;
+      if (queue === null || !doorbells.hasChanged(i)) continue;
+      queue.doorbell(doorbells.value(i) & 0xffff);
+      rung = true;
+    }
+    return rung;
   }
 
   /** The receive queue at `index`, or the first one when `index` is -1. */
@@ -190,6 +209,7 @@ export class Queues {
         enaRules['sq-memory'],
         () => `${queue.shape.depth} entries at 0x${queue.shape.iova.toString(16)}`,
       );
+    this.#doorbells?.open(index);
     cq.users++;
     this.#sqs[index] = queue;
     this.#listRx();

@@ -19,7 +19,7 @@ export type FunctionConfig = {
   readonly profile?: string;
   readonly queuePairs?: number;
   /** How the guest reaches the function's memory; see `BarAccess`. */
-  readonly access?: 'posted' | 'llq';
+  readonly access?: 'posted' | 'llq' | 'polled';
 };
 
 export type DataplaneConfig = {

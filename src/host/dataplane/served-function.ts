@@ -20,6 +20,7 @@ export class ServedFunction {
   readonly port: SwitchPort;
   readonly #model: EnaFunction;
   readonly #server: VfioUserServer;
+  #attached = false;
 
   /** Throws when the socket cannot be listened on, or for a profile that does not exist. */
   constructor(
@@ -53,10 +54,20 @@ export class ServedFunction {
       endpoint,
       poller: shared.poller,
       onClient: (here) => {
+        this.#attached = here;
         if (!here) shared.network.forgetMemory();
         tell({ kind: here ? 'attached' : 'detached', function: name });
       },
     });
+  }
+
+  /** A guest is there whose doorbells have to be polled. */
+  get polls(): boolean {
+    return this.#attached && this.#model.polls;
+  }
+
+  poll(): boolean {
+    return this.#model.poll();
   }
 
   setLink(up: boolean): void {

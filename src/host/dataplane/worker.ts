@@ -23,6 +23,16 @@ import type { WorkerData } from './dataplane.ts';
 import { ServedFunction } from './served-function.ts';
 
 const breathEveryMs = 200;
+/**
+ * Mapped doorbells make no sound. After work the loop spins for `spinMs`, then looks every `napMs`
+ * and, when nothing has come for `dozeMs`, every `breathMs`: an idle guest costs next to nothing,
+ * and its first frame waits that long.
+ */
+const spinMs = 0.05;
+const napMs = 0.05;
+const dozeMs = 100;
+const breathMs = 1;
+const pollsPerTurn = 64;
 
 class DataplaneWorker {
   readonly #clock = new MonotonicClock();
@@ -31,6 +41,8 @@ class DataplaneWorker {
   readonly #functions: ServedFunction[] = [];
   readonly #capture: PcapngWriter | null;
   #closing = false;
+  /** When a mapped doorbell was last rung. */
+  #lastWork = 0;
 
   constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
     this.#control = control;
@@ -61,8 +73,9 @@ class DataplaneWorker {
   async run(): Promise<void> {
     let breath = 0;
     while (!this.#closing) {
-      const dueMs = this.#clock.runDue() / nsPerMs;
-      this.#poller.wait(Math.ceil(Math.min(dueMs, breathEveryMs)));
+      const dueMs = Math.min(this.#clock.runDue() / nsPerMs, breathEveryMs);
+      const sleepMs = this.#pollDoorbells(this.#clock.now());
+      this.#poller.wait(Math.min(dueMs, sleepMs));
       const now = this.#clock.now();
       if (now - breath < breathEveryMs * nsPerMs) continue;
       breath = now;
@@ -72,6 +85,27 @@ class DataplaneWorker {
     this.#close();
     this.#tell({ kind: 'closed' });
     this.#control.close();
+  }
+
+  /** Rings mapped doorbells while there is work; returns how long the loop may sleep then. */
+  #pollDoorbells(start: number): number {
+    let polled = false;
+    let rung = false;
+    for (let i = 0; i < pollsPerTurn; i++) {
+      let now = false;
+      for (const fn of this.#functions) {
+        if (!fn.polls) continue;
+        polled = true;
+        if (fn.poll()) now = true;
+      }
+      if (!now) break;
+      rung = true;
+    }
+    if (!polled) return Infinity;
+    if (rung) this.#lastWork = start;
+    const idleMs = (start - this.#lastWork) / nsPerMs;
+    if (idleMs < spinMs) return 0;
+    return idleMs < dozeMs ? napMs : breathMs;
   }
 
   #obey(): void {
