@@ -19,7 +19,7 @@ const child = process.argv[2] === 'start-and-wait';
 let tools: Tools | undefined;
 let accelerator: Accelerator = 'tcg';
 let missing: string | undefined;
-const scratch = mkdtempSync(join(tmpdir(), 'virtfn-boot-test-'));
+const scratch = child ? '' : mkdtempSync(join(tmpdir(), 'virtfn-boot-test-'));
 
 async function prepare(): Promise<void> {
   try {
