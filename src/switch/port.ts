@@ -14,8 +14,10 @@ export type PortOptions = {
   readonly name: string;
   /** The address that this port owns. Frames for it come here and are never flooded. */
   readonly mac?: number;
-  /** Drop frames from other source MACs. */
+  /** Drop frames from other source MACs, and from other IPv4 addresses if `address` is given. */
   readonly spoofCheck?: boolean;
+  /** The IPv4 address that the port's guest was given. */
+  readonly address?: number;
   /** The largest IP packet that the port may send; 9216 unless told. */
   readonly mtu?: number;
   /** Room for frames that wait for receive buffers, in each lane; 512 KiB unless told. */
@@ -42,7 +44,9 @@ export class SwitchPort implements Port {
   readonly mac: number | null;
   readonly macHi: number;
   readonly macLo: number;
-  readonly spoofCheck: boolean;
+  spoofCheck: boolean;
+  /** Or null: any. */
+  readonly address: number | null;
   readonly maxFrameBytes: number;
   readonly counters: Counters = createPortCounters();
   readonly values: Float64Array;
@@ -71,6 +75,7 @@ export class SwitchPort implements Port {
     this.macHi = options.mac === undefined ? -1 : macHi(options.mac);
     this.macLo = options.mac === undefined ? 0 : macLo(options.mac);
     this.spoofCheck = options.spoofCheck ?? false;
+    this.address = options.address ?? null;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
     this.#queueBytes = options.queueBytes ?? defaultQueueBytes;

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nsPerSecond, VirtualClock } from '../lib/clock.ts';
 import { Prng } from '../lib/prng.ts';
+import { writeArp } from '../net/arp.ts';
 import { formatMac, parseMac } from '../net/ethernet.ts';
 import { checksum, Frame } from '../net/frame.ts';
+import { parseIpv4, writeIpv4 } from '../net/ipv4.ts';
 import { R, reasonNames } from '../net/reasons.ts';
 import { buildPacket } from '../net/testing-packets.ts';
 import type { PortOptions } from './port.ts';
@@ -75,6 +77,29 @@ test('with the source check on, foreign sources are dropped and counted', () => 
   assert.equal(ends[0].send(packet(1, 2)), R.delivered);
   assert.deepEqual(counts(ends), [0, 1]);
   assert.equal(ends[0].port.counters.get('tx_spoofedSource'), 1);
+});
+
+test('with an address given, other IPv4 and ARP sources are dropped; none at all is not', () => {
+  const address = parseIpv4('10.0.0.10');
+  const { ends } = lab(2, true, { spoofCheck: true, address });
+  ends[1].port.spoofCheck = false;
+  const ip = (source: string): Uint8Array => {
+    const bytes = packet(1, 2, 40);
+    writeIpv4(bytes, 14, 40, 17, parseIpv4(source), parseIpv4('10.0.0.11'));
+    bytes.set([0x08, 0x00], 12);
+    return bytes;
+  };
+  const arp = (source: string): Uint8Array => {
+    const bytes = packet(1, 2, 28);
+    writeArp(bytes, 14, 1, macNumber(1), parseIpv4(source), 0, parseIpv4('10.0.0.11'));
+    bytes.set([0x08, 0x06], 12);
+    return bytes;
+  };
+  for (const make of [ip, arp]) {
+    assert.equal(ends[0].send(make('10.0.0.10')), R.delivered);
+    assert.equal(ends[0].send(make('0.0.0.0')), R.delivered);
+    assert.equal(ends[0].send(make('10.0.0.12')), R.spoofedSource);
+  }
 });
 
 test('a hundred thousand random sources fill a bounded table, and owners stay reachable', () => {

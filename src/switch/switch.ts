@@ -12,8 +12,10 @@
 import type { Clock } from '../lib/clock.ts';
 import { nsPerSecond } from '../lib/clock.ts';
 import type { Counters } from '../lib/counters.ts';
+import { arp } from '../net/arp.ts';
+import { read32 } from '../net/bytes.ts';
 import { forgetViews } from '../net/copy.ts';
-import { ethernet } from '../net/ethernet.ts';
+import { ethernet, etherType } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { finishOffload } from '../net/offload.ts';
 import { maxLanes } from '../net/port.ts';
@@ -160,6 +162,8 @@ export class Switch implements Fabric {
       if (from.spoofCheck) return this.#refuse(from, R.spoofedSource);
       this.#learn(from, h.srcMacHi, h.srcMacLo);
     }
+    if (from.spoofCheck && from.address !== null && hasForeignAddress(frame, from.address))
+      return this.#refuse(from, R.spoofedSource);
     return this.#forward(from, frame);
   }
 
@@ -330,3 +334,16 @@ export class Switch implements Fabric {
 }
 
 const laneOf = (to: SwitchPort, frame: Frame): number => to.endpoint?.laneOf(frame) ?? 0;
+
+/** Whether an IPv4 packet or an ARP message says it is from another address than `own`. */
+function hasForeignAddress(frame: Frame, own: number): boolean {
+  const h = frame.headers;
+  let source = own;
+  if (h.ipVersion === 4) source = h.src;
+  else if (h.etherType === etherType.arp && frame.headLength >= h.l3Offset + arp.bytes)
+    source = read32(frame.head, h.l3Offset + arp.senderAddress);
+  return source !== own && source !== unspecified;
+}
+
+/** A guest that asks for an address, or whether one is taken, has none. */
+const unspecified = 0;

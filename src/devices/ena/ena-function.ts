@@ -16,6 +16,7 @@ import {
 import { nsPerSecond, type Timer } from '../../lib/clock.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import { RegisterBank } from '../../lib/registers.ts';
+import { TokenBucket } from '../../lib/token-bucket.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { Endpoint, Port } from '../../net/port.ts';
 import { R, type Reason } from '../../net/reasons.ts';
@@ -74,6 +75,9 @@ const keepAliveNs = nsPerSecond;
 /** Time-outs in units of 100 ms, as CAPS gives them. */
 const resetTimeout = 30;
 const adminTimeout = 0;
+/** What a function with a limited rate may send at once. */
+const burstSeconds = 0.005;
+const minBurstBytes = 16_384;
 
 export type EnaOptions = {
   /** 6 bytes. */
@@ -118,6 +122,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #rss: Rss;
   readonly #llq: Llq | null;
   readonly #polls: boolean;
+  readonly #queueHost: QueueHost;
   readonly #readAnswer = new Int32Array(2);
   #linkUp = true;
   /** The driver broke a rule that the card does not survive; only a reset helps. */
@@ -166,8 +171,9 @@ export class EnaFunction implements PolledFunction, Endpoint {
         readable: true,
         writable: false,
       });
+    this.#queueHost = this.#makeQueueHost();
     this.#queues = new Queues(
-      this.#queueHost(),
+      this.#queueHost,
       profile,
       pairs,
       this.#vectors,
@@ -290,6 +296,13 @@ export class EnaFunction implements PolledFunction, Endpoint {
     if (this.#events.linkChange(up)) this.#raiseManagement();
   }
 
+  /** Limits what the function may send, in bits per second; null: no limit. */
+  setRate(rateBps: number | null): void {
+    const burstBytes = Math.max(minBurstBytes, ((rateBps ?? 0) / 8) * burstSeconds);
+    const now = this.#host.clock.now();
+    this.#queueHost.rate = rateBps === null ? null : new TokenBucket(rateBps, burstBytes, now);
+  }
+
   /** Asks the driver to reset the function; false when it has not enabled that event. */
   requestReset(): boolean {
     const told = this.#events.plain(AENQ_GROUP.DEVICE_REQUEST_RESET);
@@ -331,7 +344,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     return reason;
   }
 
-  #queueHost(): QueueHost {
+  #makeQueueHost(): QueueHost {
     const { memory, diagnostics, clock } = this.#host;
     return {
       memory,
@@ -341,6 +354,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
       stats: this.stats,
       fail: (rule, detail) => this.#fail(rule, detail),
       settings: this.#settings,
+      rate: null,
       time: new DeviceTime(this.#host.clock),
     };
   }

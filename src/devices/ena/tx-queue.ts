@@ -6,6 +6,7 @@ import { COMPLETION_POLICY } from '../../defs/ena-admin.ts';
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
+import type { TokenBucket } from '../../lib/token-bucket.ts';
 import { copyBytes } from '../../net/copy.ts';
 import { checksum, Frame, maxFrameBytes } from '../../net/frame.ts';
 import type { Port } from '../../net/port.ts';
@@ -29,6 +30,8 @@ export type QueueHost = {
   fail(rule: Rule, detail: () => string): void;
   readonly settings: Settings;
   readonly time: DeviceTime;
+  /** What the function may send; null: as much as it can. */
+  rate: TokenBucket | null;
 };
 
 export type SubmissionQueueShape = {
@@ -127,12 +130,15 @@ export class TxQueue {
       this.#host.fail(enaRules['sq-memory'], () => `Tx queue ${this.shape.index} was unmapped`);
       return;
     }
+    const { clock, port, rate } = this.#host;
     this.#budget = framesPerTurn;
-    while (this.#head !== this.#tail && this.#budget > 0 && this.#sendOne());
+    let waitNs = rate === null ? 0 : rate.waitNs(clock.now());
+    while (waitNs === 0 && this.#head !== this.#tail && this.#budget > 0 && this.#sendOne())
+      if (rate !== null) waitNs = rate.waitNs(clock.now());
     this.cq.flush();
-    this.#host.port.flush();
-    if (this.#budget <= 0 && this.#head !== this.#tail)
-      this.#rest = this.#host.clock.after(0, () => this.#run());
+    port.flush();
+    if ((waitNs > 0 || this.#budget <= 0) && this.#head !== this.#tail)
+      this.#rest = clock.after(waitNs, () => this.#run());
   }
 
   /** False: the rest of the ring holds no complete packet, or the function has failed. */
@@ -275,6 +281,7 @@ export class TxQueue {
       diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${mtu}`);
       return;
     }
+    this.#host.rate?.spend(frame.length);
     stats.txPackets++;
     stats.txBytes += frame.length;
     port.transmit(frame);

@@ -20,6 +20,10 @@ export type FunctionConfig = {
   readonly queuePairs?: number;
   /** How the guest reaches the function's memory; see `BarAccess`. */
   readonly access?: 'posted' | 'llq' | 'polled';
+  /** Refuse frames from other sources than its MAC and, if it has a lease, its address. */
+  readonly spoofCheck?: boolean;
+  /** What it may send; absent: as much as it can. */
+  readonly rateMbps?: number;
 };
 
 export type DataplaneConfig = {
@@ -58,4 +62,9 @@ export type PortCounts = {
 /** What can be asked of a running worker. */
 export type DataplaneCommand =
   | { readonly kind: 'set-link'; readonly function: string; readonly up: boolean }
+  | { readonly kind: 'set-spoof-check'; readonly function: string; readonly on: boolean }
+  /** null: no limit. */
+  | { readonly kind: 'set-rate'; readonly function: string; readonly rateMbps: number | null }
+  /** The device asks the guest's driver to reset it. */
+  | { readonly kind: 'request-reset'; readonly function: string }
   | { readonly kind: 'close' };

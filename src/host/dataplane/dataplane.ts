@@ -9,7 +9,12 @@ import { createEventFd, signalEventFd } from '../../sys/eventfd.ts';
 import { closeFd } from '../../sys/fd.ts';
 import type { DataplaneCommand, DataplaneConfig, DataplaneEvent } from './config.ts';
 
-export type { DataplaneConfig, DataplaneEvent, FunctionConfig } from './config.ts';
+export type {
+  DataplaneCommand,
+  DataplaneConfig,
+  DataplaneEvent,
+  FunctionConfig,
+} from './config.ts';
 
 /** What a worker is started with. */
 export type WorkerData = { readonly config: DataplaneConfig; readonly wakeFd: number };
@@ -67,8 +72,9 @@ export class Dataplane {
     return Object.fromEntries([...this.#counters].map(([name, set]) => [name, set.snapshot()]));
   }
 
-  setLink(name: string, up: boolean): void {
-    this.#send({ kind: 'set-link', function: name, up });
+  /** Changes a function while its guest runs. */
+  command(command: Exclude<DataplaneCommand, { kind: 'close' }>): void {
+    this.#send(command);
   }
 
   /** Sockets and captures are closed and removed when this resolves. */

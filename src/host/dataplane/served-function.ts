@@ -4,6 +4,7 @@ import { enaProfiles } from '../../devices/ena/profile.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Diagnostics } from '../../lib/diagnostics.ts';
 import { parseMac, writeMac } from '../../net/ethernet.ts';
+import { parseIpv4 } from '../../net/ipv4.ts';
 import type { FunctionHost } from '../../pci/function.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import type { Switch } from '../../switch/switch.ts';
@@ -11,9 +12,19 @@ import { createSharedMemory } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
 import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
-import type { DataplaneEvent, FunctionConfig } from './config.ts';
+import type { NetworkPlan } from '../../vpc/plan.ts';
+import type { DataplaneCommand, DataplaneEvent, FunctionConfig } from './config.ts';
 
 export type Tell = (event: DataplaneEvent) => void;
+
+/** What all functions of a worker have in common. */
+export type Shared = {
+  readonly network: Switch;
+  readonly clock: Clock;
+  readonly poller: Poller;
+  readonly trace: boolean;
+  readonly plan: NetworkPlan;
+};
 
 export class ServedFunction {
   readonly name: string;
@@ -23,11 +34,7 @@ export class ServedFunction {
   #attached = false;
 
   /** Throws when the socket cannot be listened on, or for a profile that does not exist. */
-  constructor(
-    config: FunctionConfig,
-    shared: { network: Switch; clock: Clock; poller: Poller; trace: boolean },
-    tell: Tell,
-  ) {
+  constructor(config: FunctionConfig, shared: Shared, tell: Tell) {
     const { name } = config;
     this.name = name;
     const diagnostics = new Diagnostics(({ rule, detail, count }) => {
@@ -35,7 +42,13 @@ export class ServedFunction {
       tell({ kind: 'refusal', function: name, rule: id, text, source, detail, count });
     });
     const mac = parseMac(config.mac);
-    this.port = shared.network.addPort({ name, mac });
+    const lease = shared.plan.leases.find((one) => one.mac === mac);
+    this.port = shared.network.addPort({
+      name,
+      mac,
+      spoofCheck: config.spoofCheck ?? false,
+      ...(lease !== undefined && { address: parseIpv4(lease.address) }),
+    });
     const endpoint = new VfioUserEndpoint({ diagnostics });
     const host: FunctionHost = {
       memory: endpoint.memory,
@@ -48,6 +61,7 @@ export class ServedFunction {
       }),
     };
     this.#model = createModel(config, mac, host, this.port);
+    if (config.rateMbps !== undefined) this.#model.setRate(config.rateMbps * 1e6);
     endpoint.attach(this.#model);
     this.#server = createServer({
       path: config.socket,
@@ -70,9 +84,21 @@ export class ServedFunction {
     return this.#model.poll();
   }
 
-  setLink(up: boolean): void {
-    this.#model.setLink(up);
-    this.port.setLink(up);
+  obey(command: Exclude<DataplaneCommand, { kind: 'close' }>): void {
+    switch (command.kind) {
+      case 'set-link':
+        this.#model.setLink(command.up);
+        this.port.setLink(command.up);
+        return;
+      case 'set-spoof-check':
+        this.port.spoofCheck = command.on;
+        return;
+      case 'set-rate':
+        this.#model.setRate(command.rateMbps === null ? null : command.rateMbps * 1e6);
+        return;
+      case 'request-reset':
+        this.#model.requestReset();
+    }
   }
 
   close(): void {

@@ -50,7 +50,8 @@ class DataplaneWorker {
     attachNetwork(network, config.plan, config.arp);
     this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap);
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
-    const shared = { network, clock: this.#clock, poller: this.#poller, trace: config.trace };
+    const { trace, plan } = config;
+    const shared = { network, clock: this.#clock, poller: this.#poller, trace, plan };
     try {
       for (const fn of config.functions)
         this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));
@@ -114,7 +115,7 @@ class DataplaneWorker {
       if (received === undefined) return;
       const command: DataplaneCommand = received.message;
       if (command.kind === 'close') this.#closing = true;
-      else this.#functions.find(({ name }) => name === command.function)?.setLink(command.up);
+      else this.#functions.find(({ name }) => name === command.function)?.obey(command);
     }
   }
 
