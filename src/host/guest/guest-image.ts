@@ -11,7 +11,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { createDirectory, readJson } from '../packages/cache.ts';
+import { createDirectory, readJson, withLock } from '../packages/cache.ts';
 import { SetupError } from '../packages/errors.ts';
 import type { PackageSet, Recipe } from '../packages/recipes.ts';
 import { ensureSet, findSetKey, type SetOptions } from '../packages/sets.ts';
@@ -74,11 +74,16 @@ export async function ensureGuestImage(
   const guestSet = await ensureSet('guest', pickGuest, options);
   const kernelSet = await ensureSet(kernelName, pickKernel, options);
   const directory = directoryOf(kernelSet.key, guestSet.key);
-  progress(kernelName, undefined, 'assembling the guest');
-  await createDirectory(directory, (temporary) =>
-    assemble(kernelSet.root, guestSet.root, temporary, extraFiles),
-  );
-  progress(kernelName, 1, 'guest assembled');
+  const waiting = (pid: number): void =>
+    progress(kernelName, undefined, `waiting for process ${pid}, which is setting up the same`);
+  await withLock(join(cache, 'lock'), waiting, async () => {
+    if (findGuestImage(directory) !== undefined) return;
+    progress(kernelName, undefined, 'assembling the guest');
+    await createDirectory(directory, (temporary) =>
+      assemble(kernelSet.root, guestSet.root, temporary, extraFiles),
+    );
+    progress(kernelName, 1, 'guest assembled');
+  });
   const made = findGuestImage(directory);
   if (made === undefined)
     throw new SetupError('broken-package', `The guest in ${directory} is incomplete: remove it.`);
