@@ -55,9 +55,14 @@ export function chooseRecipe(): { recipe: Recipe; archive: Archive } {
     );
   const ids = distributionIds();
   const recipe = RECIPES.find(({ distribution }) => ids.includes(distribution));
-  if (recipe === undefined || !onPath('apt-get') || !onPath('dpkg-deb'))
+  if (recipe !== undefined && !(onPath('apt-get') && onPath('dpkg-deb')))
     throw new SetupError(
       'no-package-manager',
+      `This system has no apt-get or dpkg-deb on PATH: ${INSTALL_BY_HAND}.`,
+    );
+  if (recipe === undefined)
+    throw new SetupError(
+      'unsupported-machine',
       `Nothing is known about setting guests up on ${ids[0] ?? 'this system'}: ${INSTALL_BY_HAND}.`,
     );
   const archive = findArchive(readMachineSources(), recipe.archive);
