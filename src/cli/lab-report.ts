@@ -132,7 +132,7 @@ function conditions({ machine, measured, comparison, notes }: LabReport): string
   const same = comparison.length > 1 ? 'all NICs in the same guests, in turns; ' : '';
   return [
     `On ${host}, Linux ${machine.kernel}, Node ${machine.node}, ${qemu}.`,
-    `MTU ${mtu}; ${same}median of ${rounds} rounds of ${seconds} s, RTT of ${rounds * pings} pings. ` +
+    `MTU ${mtu}; ${same}${rounds === 1 ? 'one round' : `median of ${rounds} rounds`} of ${seconds} s, RTT of ${rounds * pings} pings. ` +
       'UDP: datagrams that arrived. CPU: all guests and virtfn, during 1 flow.',
     ...notes.map((note) => `Note: ${note}`),
   ];

@@ -89,7 +89,8 @@ export class Steps {
   }
 
   #tell(): void {
-    this.#output.write(`${BEGUN}${this.#title ?? ''}: ${this.#progress()}\n`);
+    const detail = this.#detail === '' ? '' : `: ${this.#progress()}`;
+    this.#output.write(`${BEGUN}${this.#title ?? ''}${detail}\n`);
   }
 
   #draw(): void {

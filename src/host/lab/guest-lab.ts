@@ -46,7 +46,7 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
     isFailure: (error) => error instanceof GuestError && !signal.aborted,
     onRun: (text, fraction) => observer.detail(text, fraction),
   });
-  observer.detail(`${topology.measure.rounds} rounds`);
+  observer.detail(comparison.map(({ nic }) => nic).join(', '));
   const [from, to] = members as [Member, Member];
   const { mtu, rounds, seconds, pings } = topology.measure;
   return {

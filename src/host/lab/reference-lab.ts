@@ -37,6 +37,7 @@ export async function runReferenceLab(context: LabContext): Promise<LabRun> {
     isFailure: () => false,
     onRun: (text, fraction) => observer.detail(text, fraction),
   });
+  observer.detail(comparison.map(({ nic }) => nic).join(', '));
   return {
     report: {
       machine: {
