@@ -35,6 +35,7 @@ A topology is YAML:
       kernel: "6.12"      a series of the distribution, or a path (with image)
       image: disk.qcow2   a cloud image of your own, qcow2 or raw; nothing is written to it
       mac, address        chosen if absent
+      access: posted      how the guest rings doorbells: posted, llq or polled
       memory, cpus        MiB and number; of the lab's guest, not the type's
   measure:            optional
     mtu: 1500             of every NIC that is measured

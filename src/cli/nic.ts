@@ -2,9 +2,11 @@
  * `virtfn nic`: serves bare functions on one switch until it is interrupted, and tells what their
  * drivers do. Any VMM that speaks vfio-user can attach.
  */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
 import {
+  ACCESS,
+  type Access,
   type ChosenFunction,
   chooseFunctions,
   dataplaneConfig,
@@ -24,6 +26,7 @@ type NicOptions = {
   linkMbps?: number;
   type?: string;
   profile?: string;
+  access?: Access;
   pcap?: string;
   trace?: boolean;
   json?: boolean;
@@ -59,6 +62,12 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinkMbps})`, megabits)
     .option('--type <type>', 'take the speed from an EC2 instance type, like c6i.large')
     .option('--profile <name>', `generation of the card: ${profileNames.join(', ')}`)
+    .addOption(
+      new Option(
+        '--access <how>',
+        'how guests reach the function: by traps or mapped memory',
+      ).choices(ACCESS),
+    )
     .option('--pcap <file>', 'capture all frames of the switch')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--json', 'events as JSON, one a line, on stdout')
@@ -126,7 +135,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function functionsOf(options: NicOptions): ChosenFunction[] {
-  const { socket: sockets = [], mac: macs = [], profile } = options;
+  const { socket: sockets = [], mac: macs = [], profile, access } = options;
   if (options.model !== 'ena')
     throw new UsageError(`there is no NIC model '${options.model}'; expected: ena`);
   if (sockets.length === 0)
@@ -140,6 +149,7 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
       ...{ name: `vf${i}`, socket, linkMbps },
       ...(mac !== undefined && { mac }),
       ...(profile !== undefined && { profile }),
+      ...(access !== undefined && { access }),
     };
   });
   try {

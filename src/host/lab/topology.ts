@@ -7,6 +7,7 @@ import { BlockList, isIPv4 } from 'node:net';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
+import { ACCESS, type Access } from '../nic/functions.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 
 export const COMPARABLE = ['e1000e', 'virtio'] as const;
@@ -26,6 +27,7 @@ export type Instance = {
   readonly image?: string;
   readonly mac?: string;
   readonly address?: string;
+  readonly access?: Access;
   readonly memoryMb?: number;
   readonly cpus?: number;
 };
@@ -95,10 +97,11 @@ const instanceSchema = (types: InstanceTypes) =>
       image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
       mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
       address: text('an IPv4 address, like 10.0.0.10', isIPv4).optional(),
+      access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
       memory: whole('MiB of memory', 128, 65_536).optional(),
       cpus: whole('virtual CPUs', 1, 64).optional(),
     },
-    table('an instance: type, nic, kernel, image, mac, address, memory, cpus'),
+    table('an instance: type, nic, kernel, image, mac, address, access, memory, cpus'),
   );
 
 const measure = z.strictObject(

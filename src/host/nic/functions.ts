@@ -11,6 +11,10 @@ import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
 import { deviceOf } from '../qemu/args.ts';
 
+/** How a guest reaches a function's doorbells and descriptors; `BarAccess` says what each costs. */
+export const ACCESS = ['posted', 'llq', 'polled'] as const;
+export type Access = (typeof ACCESS)[number];
+
 /** One function as it was asked for; what is absent is chosen. */
 export type FunctionRequest = {
   readonly name: string;
@@ -21,6 +25,7 @@ export type FunctionRequest = {
   readonly linkMbps: number;
   readonly profile?: string;
   readonly queuePairs?: number;
+  readonly access?: Access;
 };
 
 export type NetworkRequest = {
@@ -62,7 +67,7 @@ export function chooseFunctions(
   const macs = new Set(requests.flatMap(({ mac }) => (mac === undefined ? [] : [parsedMac(mac)])));
   const addresses = new Set([network.router, ...requests.flatMap(({ address }) => address ?? [])]);
   const chosen = requests.map((request): ChosenFunction => {
-    const { name, linkMbps, profile, queuePairs } = request;
+    const { name, linkMbps, profile, queuePairs, access } = request;
     const socket = resolve(request.socket);
     checkSocket(socket);
     if (profile !== undefined) checkProfile(profile);
@@ -73,6 +78,7 @@ export function chooseFunctions(
       ...{ name, model: 'ena', socket, mac: formatMac(mac), address, linkMbps },
       ...(profile !== undefined && { profile }),
       ...(queuePairs !== undefined && { queuePairs }),
+      ...(access !== undefined && { access }),
     };
   });
   for (const key of ['name', 'socket', 'mac', 'address'] as const) checkUnique(chosen, key);
