@@ -68,7 +68,7 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
         'how guests reach the function: by traps or mapped memory',
       ).choices(ACCESS),
     )
-    .option('--pcap <file>', 'capture all frames of the switch')
+    .option('--pcap <file>', 'capture all frames of the switch (pcapng)')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--json', 'events as JSON, one a line, on stdout')
     .option('--explain <rule>', 'print a rule with its source, and exit (list: all of them)')
