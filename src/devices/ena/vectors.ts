@@ -11,6 +11,8 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Interrupts } from '../../pci/function.ts';
 
 const nsPerUs = 1000;
+const transmit = 1;
+const receive = 2;
 
 export class Vectors {
   readonly #interrupts: Interrupts;
@@ -18,7 +20,7 @@ export class Vectors {
   /** Nanoseconds per unit of delay; 0: there is no moderation. */
   readonly #unitNs: number;
   readonly #armed: Uint8Array;
-  /** Completions were written and not yet signalled. */
+  /** Completions were written and not yet signalled: 1 transmit, 2 receive, 3 both. */
   readonly #pending: Uint8Array;
   readonly #rxDelay: Uint16Array;
   readonly #txDelay: Uint16Array;
@@ -57,8 +59,14 @@ export class Vectors {
 
   /** Completions of a receive or a transmit queue were published. */
   signal(vector: number, isRx: boolean): void {
-    this.#pending[vector] = 1;
-    if (this.#armed[vector] === 0) return;
+    const pending = (this.#pending[vector] as number) | (isRx ? receive : transmit);
+    this.#pending[vector] = pending;
+    if (this.#armed[vector] === 1) this.#schedule(vector, pending);
+  }
+
+  /** A transmit completion that waits does not hold up a receive one. */
+  #schedule(vector: number, pending: number): void {
+    const isRx = (pending & receive) !== 0;
     const delay = ((isRx ? this.#rxDelay : this.#txDelay)[vector] as number) * this.#unitNs;
     if (delay === 0) this.#fire(vector);
     else this.#timers[vector] ??= this.#clock.after(delay, () => this.#fire(vector));
@@ -75,7 +83,8 @@ export class Vectors {
     }
     if (register.intr_unmask === 0) return;
     this.#armed[vector] = 1;
-    if (this.#pending[vector] === 1) this.signal(vector, true);
+    const pending = this.#pending[vector] as number;
+    if (pending !== 0) this.#schedule(vector, pending);
   }
 
   #fire(vector: number): void {
