@@ -101,7 +101,7 @@ const whole = {
     }),
   architecture: () => {
     const [, section] = /^## Rooms(.*?)^## /ms.exec(readFileSync('ARCHITECTURE.md', 'utf8'));
-    const rows = section.matchAll(/^\| `([^`]+)` \| ([^|]+) \|/gm);
+    const rows = section.matchAll(/^\| `([^`]+)` *\| ([^|]+) \|/gm);
     const said = new Map([...rows].map(([, room, allowed]) => [room, namesIn(allowed)]));
     const differ = Object.keys(rooms).filter((room) => `${said.get(room)}` !== `${rooms[room]}`);
     const strange = [...said.keys()].filter((room) => !(room in rooms));
