@@ -5,7 +5,7 @@
  * headers of the ENA drivers (`ena_regs_defs.h`, `ena_admin_defs.h`, `ena_eth_io_defs.h`) and what
  * the stock Linux driver does. This file holds registers, reset and the links between the parts.
  */
-import { AENQ_GROUP, FEATURE } from '../../defs/ena-admin.ts';
+import { FEATURE } from '../../defs/ena-admin.ts';
 import {
   DEV_CTL,
   DEV_STS,
@@ -13,15 +13,13 @@ import {
   resetReasonOf,
   resetReasons,
 } from '../../defs/ena-regs.ts';
-import { nsPerSecond, type Timer } from '../../lib/clock.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import { RegisterBank } from '../../lib/registers.ts';
 import { TokenBucket } from '../../lib/token-bucket.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { Endpoint, Port } from '../../net/port.ts';
 import { R, type Reason } from '../../net/reasons.ts';
-import { msix, pciExpress, powerManagement } from '../../pci/capabilities.ts';
-import { ConfigSpace } from '../../pci/config-space.ts';
+import type { ConfigSpace } from '../../pci/config-space.ts';
 import type {
   AccessSize,
   Bar,
@@ -29,31 +27,20 @@ import type {
   PolledFunction,
   ResetCause,
 } from '../../pci/function.ts';
-import { GuestMemory } from '../../pci/guest-memory.ts';
-import { MsixTable } from '../../pci/msix.ts';
 import { AdminQueue } from './admin-queue.ts';
 import { Allowances } from './allowances.ts';
-import {
-  bar0,
-  doorbellAt,
-  interruptAt,
-  llqSliceBytes,
-  maxQueuePairs,
-  memoryBarIndex,
-  msixPbaOffset,
-  msixTableOffset,
-  withMappedDoorbells,
-} from './bar.ts';
+import { bar0, doorbellAt, interruptAt, maxQueuePairs } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
 import { missingStep } from './bring-up.ts';
 import { Commands } from './commands.ts';
 import { DeviceTime } from './device-time.ts';
-import { Doorbells } from './doorbells.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Feature } from './feature-call.ts';
 import { Features } from './features.ts';
 import { FlowSteering } from './flow-steering.ts';
 import { Llq } from './llq.ts';
+import { Management } from './management.ts';
+import { type BarAccess, PciFace } from './pci-face.ts';
 import { Phc } from './phc.ts';
 import { type EnaProfile, permissive } from './profile.ts';
 import { Queues } from './queues.ts';
@@ -66,12 +53,6 @@ import { EnaStats } from './stats.ts';
 import { l2Bytes, type QueueHost } from './tx-queue.ts';
 import { Vectors } from './vectors.ts';
 
-export const AMAZON = 0x1d0f;
-/** The function that EC2 guests see, without and with low-latency queues. */
-export const ENA_VF = 0xec20;
-const ethernetController = 0x02_0000;
-const managementVector = 0;
-const keepAliveNs = nsPerSecond;
 /** Time-outs in units of 100 ms, as CAPS gives them. */
 const resetTimeout = 30;
 const adminTimeout = 0;
@@ -90,14 +71,6 @@ export type EnaOptions = {
   readonly access?: BarAccess;
 };
 
-/**
- * How the guest reaches the card's memory. `posted`: every access is a message that the guest does
- * not wait for; low-latency queues, which would cost many, are offered but none is available, and
- * drivers use host memory. `llq`: their memory is mapped; QEMU then waits for every doorbell.
- * `polled`: the doorbells of the queues are mapped as well, and the host has to poll them.
- */
-export type BarAccess = 'posted' | 'llq' | 'polled';
-
 export class EnaFunction implements PolledFunction, Endpoint {
   readonly model = 'ena';
   readonly config: ConfigSpace;
@@ -111,9 +84,10 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #port: Port;
   readonly #profile: EnaProfile;
   readonly #registers: RegisterBank<(typeof enaRegisters)['registers']>;
-  readonly #msix: MsixTable;
+  readonly #face: PciFace;
   readonly #admin: AdminQueue;
   readonly #events: EventQueue;
+  readonly #management: Management;
   readonly #settings = new Settings();
   readonly #phc: Phc;
   readonly #steering: FlowSteering;
@@ -121,15 +95,10 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #vectors: Vectors;
   readonly #rss: Rss;
   readonly #llq: Llq | null;
-  readonly #polls: boolean;
   readonly #queueHost: QueueHost;
   readonly #readAnswer = new Int32Array(2);
-  #linkUp = true;
   /** The driver broke a rule that the card does not survive; only a reset helps. */
   #failed = false;
-  /** The management vector was due while it was masked. */
-  #managementPending = false;
-  #keepAlive: Timer | null = null;
 
   /** Throws a RangeError for options that no card can have. */
   constructor(options: EnaOptions, host: FunctionHost, port: Port) {
@@ -139,13 +108,23 @@ export class EnaFunction implements PolledFunction, Endpoint {
     if (!Number.isInteger(pairs) || pairs < 1 || pairs > maxQueuePairs)
       throw new RangeError(`${pairs} queue pairs: from 1 to ${maxQueuePairs} are possible`);
     this.mac = mac;
-    this.vectors = pairs + 1;
     this.#host = host;
     this.#port = port;
-    this.stats = new EnaStats(port);
     this.#profile = profile;
-    const { memory, diagnostics, clock } = host;
-    const { interrupts } = host;
+    this.stats = new EnaStats(port);
+    const { memory, diagnostics, clock, interrupts } = host;
+    this.#face = new PciFace(
+      {
+        access: options.access ?? 'posted',
+        queuePairs: pairs,
+        hasLlq: profile.llq !== null,
+        onFunctionReset: () => this.reset('function'),
+      },
+      host,
+    );
+    this.config = this.#face.config;
+    this.bars = this.#face.bars;
+    this.vectors = this.#face.vectors;
     const moderated = (profile.features & (1 << FEATURE.INTERRUPT_MODERATION)) !== 0;
     const resolutionUs = moderated ? profile.moderationResolutionUs : 0;
     this.#vectors = new Vectors(this.vectors, interrupts, clock, resolutionUs);
@@ -153,35 +132,19 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#steering = new FlowSteering(profile.flowSteeringRules);
     this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
-    const { access = 'posted' } = options;
-    const llqs = access === 'posted' ? 0 : pairs;
-    this.#llq = profile.llq === null ? null : new Llq(profile.llq, llqs);
-    const memoryBar = this.#llq === null ? null : makeMemoryBar(llqs, host);
-    const registers =
-      access === 'polled' ? withMappedDoorbells(host.deviceMemory(bar0.sizeBytes)) : bar0;
-    this.bars = memoryBar === null ? [registers] : [registers, memoryBar];
-    this.#polls = registers.memory !== undefined;
-    const doorbells =
-      registers.memory === undefined ? null : new Doorbells(registers.memory.bytes, 2 * pairs);
-    const deviceMemory = new GuestMemory();
-    if (memoryBar?.memory !== undefined)
-      deviceMemory.add({
-        iova: 0,
-        memory: memoryBar.memory.bytes,
-        readable: true,
-        writable: false,
-      });
+    this.#management = new Management(this.#events, this.stats, clock, interrupts);
+    this.#llq = profile.llq === null ? null : new Llq(profile.llq, this.#face.llqs);
     this.#queueHost = this.#makeQueueHost();
-    this.#queues = new Queues(
-      this.#queueHost,
+    this.#queues = new Queues({
+      host: this.#queueHost,
       profile,
       pairs,
-      this.#vectors,
-      this.#llq,
-      deviceMemory,
-      () => missingStep(profile.bringUp, this.#settings, this.#events),
-      doorbells,
-    );
+      vectors: this.#vectors,
+      llq: this.#llq,
+      deviceMemory: this.#face.deviceMemory,
+      doorbells: this.#face.doorbells,
+      missingStep: () => missingStep(profile.bringUp, this.#settings, this.#events),
+    });
     const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
     const { stats, allowances } = this;
     const queues = this.#queues;
@@ -195,38 +158,13 @@ export class EnaFunction implements PolledFunction, Endpoint {
     });
     this.#admin = new AdminQueue(memory, diagnostics, (cmd, answer) => commands.run(cmd, answer));
     this.#registers = this.#makeRegisters();
-    const layout = {
-      vectors: this.vectors,
-      tableBar: bar0.index,
-      tableOffset: msixTableOffset,
-      pbaBar: bar0.index,
-      pbaOffset: msixPbaOffset,
-    };
-    this.#msix = new MsixTable(layout);
-    this.config = new ConfigSpace(
-      {
-        vendorId: AMAZON,
-        deviceId: ENA_VF,
-        revision: 0,
-        classCode: ethernetController,
-        subsystemVendorId: AMAZON,
-        subsystemId: ENA_VF,
-        bars: this.bars,
-        capabilities: [
-          powerManagement(0x40),
-          pciExpress({ linkSpeed: 3, lanes: 8, functionLevelReset: true }, 0x70),
-          msix(layout, 0xb0),
-        ],
-      },
-      { onFunctionReset: () => this.reset('function') },
-    );
     this.#powerOn();
     port.connect(this);
   }
 
   read(bar: number, offset: number, size: AccessSize): number {
     if (bar !== bar0.index) return 0xffff_ffff;
-    if (this.#msix.covers(bar, offset)) return this.#msix.read(bar, offset, size);
+    if (this.#face.msix.covers(bar, offset)) return this.#face.msix.read(bar, offset, size);
     if (size !== 4) {
       this.#host.diagnostics.refuse(
         enaRules['register-access-size'],
@@ -248,8 +186,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
       if (!this.#failed) this.#queues.doorbell(queue, value);
       return;
     }
-    if (this.#msix.covers(bar, offset)) {
-      this.#msix.write(bar, offset, size, value);
+    if (this.#face.msix.covers(bar, offset)) {
+      this.#face.msix.write(bar, offset, size, value);
       return;
     }
     if (size !== 4) {
@@ -273,7 +211,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
 
   /** Whether the host has to call `poll` again and again. */
   get polls(): boolean {
-    return this.#polls;
+    return this.#face.doorbells !== null;
   }
 
   poll(): boolean {
@@ -284,16 +222,13 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#host.trace?.(() => `reset (${cause})`);
     this.#clear();
     this.#registers.reset();
-    this.#msix.reset();
-    this.config.reset();
+    this.#face.reset();
     this.#powerOn();
   }
 
   /** The administrative state of the link, as the port's owner sets it. */
   setLink(up: boolean): void {
-    if (this.#linkUp === up) return;
-    this.#linkUp = up;
-    if (this.#events.linkChange(up)) this.#raiseManagement();
+    this.#management.setLink(up);
   }
 
   /** Limits what the function may send, in bits per second; null: no limit. */
@@ -305,13 +240,11 @@ export class EnaFunction implements PolledFunction, Endpoint {
 
   /** Asks the driver to reset the function; false when it has not enabled that event. */
   requestReset(): boolean {
-    const told = this.#events.plain(AENQ_GROUP.DEVICE_REQUEST_RESET);
-    if (told) this.#raiseManagement();
-    return told;
+    return this.#management.requestReset();
   }
 
   receive(frame: Frame): Reason {
-    if (this.#failed || !this.#linkUp) return this.#drop(R.rxDisabled);
+    if (this.#failed || !this.#management.linkUp) return this.#drop(R.rxDisabled);
     if (frame.length > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
     const hash = this.#rss.hash(frame.headers);
     const queue = this.#rxQueueFor(frame, hash);
@@ -384,12 +317,10 @@ export class EnaFunction implements PolledFunction, Endpoint {
       ACQ_CAPS: (caps) => this.#admin.setAnswers(address('ACQ_BASE_LO'), caps),
       AENQ_CAPS: (caps) => this.#events.setUp(address('AENQ_BASE_LO'), caps),
       AQ_DB: (tail) => {
-        if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#raiseManagement();
+        if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#management.raise();
       },
-      AENQ_HEAD_DB: (head) => this.#grantEvents(head),
-      INTR_MASK: (value) => {
-        if ((value & 1) === 0 && this.#managementPending) this.#raiseManagement();
-      },
+      AENQ_HEAD_DB: (head) => this.#management.grantEvents(head),
+      INTR_MASK: (value) => this.#management.mask((value & 1) !== 0),
       DEV_CTL: (value, previous) => this.#control(value, previous),
       RSS_IND_ENTRY_UPDATE: (value) => this.#updateRssEntry(value & 0xffff, value >>> 16),
       PHC_DB: (value) => this.#phc.doorbell(value),
@@ -409,10 +340,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
   }
 
   #clear(): void {
-    this.#keepAlive?.cancel();
-    this.#keepAlive = null;
     this.#failed = false;
-    this.#managementPending = false;
+    this.#management.reset();
     this.#admin.reset();
     this.#events.reset();
     this.#settings.reset();
@@ -466,28 +395,6 @@ export class EnaFunction implements PolledFunction, Endpoint {
     range.push(0, 1);
   }
 
-  /** The driver grants room for events: the first time it also learns the state of the link. */
-  #grantEvents(head: number): void {
-    const first = this.#keepAlive === null && this.#events.isSetUp;
-    this.#events.setHead(head);
-    if (!first) return;
-    if (this.#events.linkChange(this.#linkUp)) this.#raiseManagement();
-    this.#beat();
-  }
-
-  #beat(): void {
-    this.#keepAlive = this.#host.clock.after(keepAliveNs, () => {
-      if (this.#events.keepAlive(this.stats)) this.#raiseManagement();
-      this.#beat();
-    });
-  }
-
-  #raiseManagement(): void {
-    const masked = (this.#registers.get('INTR_MASK') & 1) !== 0;
-    this.#managementPending = masked;
-    if (!masked) this.#host.interrupts.raise(managementVector);
-  }
-
   /** The documented error state: everything stops, DEV_STS says so, the driver is told. */
   #fail(rule: Rule, detail: () => string): void {
     this.#host.diagnostics.refuse(rule, detail);
@@ -495,17 +402,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#failed = true;
     this.#queues.stop();
     this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.fatalError);
-    if (this.#events.plain(AENQ_GROUP.FATAL_ERROR)) this.#raiseManagement();
+    this.#management.fatalError();
   }
-}
-
-/** The BAR that low-latency queues live in. Drivers expect one even when there is no such queue. */
-function makeMemoryBar(llqs: number, host: FunctionHost): Bar {
-  if (llqs === 0)
-    return { index: memoryBarIndex, sizeBytes: 4096, is64Bit: false, prefetchable: true };
-  const sizeBytes = llqSliceBytes * 2 ** Math.ceil(Math.log2(llqs));
-  const memory = { ...host.deviceMemory(sizeBytes), areas: [{ offset: 0, sizeBytes }] };
-  return { index: memoryBarIndex, sizeBytes, is64Bit: false, prefetchable: true, memory };
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;

@@ -31,6 +31,20 @@ import type { Vectors } from './vectors.ts';
 
 const pow32 = 2 ** 32;
 
+export type QueueParts = {
+  readonly host: QueueHost;
+  readonly profile: EnaProfile;
+  readonly pairs: number;
+  readonly vectors: Vectors;
+  readonly llq: Llq | null;
+  /** The bytes of BAR 2. */
+  readonly deviceMemory: GuestMemory;
+  /** null: they are trapped. */
+  readonly doorbells: Doorbells | null;
+  /** What should have come before a completion queue is created. */
+  readonly missingStep: () => Rule | null;
+};
+
 export class Queues {
   readonly #host: QueueHost;
   readonly #profile: EnaProfile;
@@ -52,28 +66,16 @@ export class Queues {
   readonly #destroyCq = destroyCqCmd.create();
   readonly #destroySq = destroySqCmd.create();
 
-  /**
-   * `deviceMemory`: the bytes of BAR 2. `missingStep`: what should have come before a completion
-   * queue is created.
-   */
-  constructor(
-    host: QueueHost,
-    profile: EnaProfile,
-    pairs: number,
-    vectors: Vectors,
-    llq: Llq | null,
-    deviceMemory: GuestMemory,
-    missingStep: () => Rule | null,
-    doorbells: Doorbells | null,
-  ) {
-    this.#doorbells = doorbells;
-    this.#missingStep = missingStep;
-    this.#host = host;
-    this.#llq = llq;
-    this.#deviceMemory = deviceMemory;
-    this.#profile = profile;
-    this.#pairs = pairs;
-    this.#vectors = vectors;
+  constructor(parts: QueueParts) {
+    this.#host = parts.host;
+    this.#profile = parts.profile;
+    this.#pairs = parts.pairs;
+    this.#vectors = parts.vectors;
+    this.#llq = parts.llq;
+    this.#deviceMemory = parts.deviceMemory;
+    this.#doorbells = parts.doorbells;
+    this.#missingStep = parts.missingStep;
+    const { pairs } = parts;
     this.#cqs = new Array<CompletionQueue | null>(2 * pairs).fill(null);
     this.#sqs = new Array<TxQueue | RxQueue | null>(2 * pairs).fill(null);
     this.#rx = new Array<RxQueue | null>(2 * pairs).fill(null);
