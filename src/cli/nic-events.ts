@@ -7,7 +7,10 @@ type Counters = ReturnType<Dataplane['counters']>;
 
 export interface Teller {
   event(event: DataplaneEvent): void;
-  end(counters: Counters): void;
+  /** Asked for while it runs, and told at the end. */
+  counters(counters: Counters): void;
+  /** The answer to a command; `ok`: it was understood. */
+  answer(text: string, ok: boolean): void;
 }
 
 /** One JSON object a line: the data plane's events, with the time; `ready` names the functions. */
@@ -29,8 +32,12 @@ export class JsonTeller implements Teller {
     this.#line({ kind: 'ready', functions });
   }
 
-  end(counters: Counters): void {
+  counters(counters: Counters): void {
     this.#line({ kind: 'counters', functions: counters });
+  }
+
+  answer(text: string, ok: boolean): void {
+    this.#line({ kind: ok ? 'done' : 'not-understood', text });
   }
 
   #line(value: object): void {
@@ -72,11 +79,15 @@ export class TextTeller implements Teller {
     }
   }
 
-  end(counters: Counters): void {
+  counters(counters: Counters): void {
     for (const [name, counts] of Object.entries(counters)) {
       const list = Object.entries(counts).map(([key, value]) => `${key} ${value}`);
       console.log(`${this.#paint.bold(name)}  ${list.join('  ') || 'no traffic'}`);
     }
+  }
+
+  answer(text: string, ok: boolean): void {
+    console.log(ok ? text : this.#paint.red(text));
   }
 
   #ready(): void {

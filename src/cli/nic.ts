@@ -2,8 +2,10 @@
  * `virtfn nic`: serves bare functions on one switch until it is interrupted, and tells what their
  * drivers do. Any VMM that speaks vfio-user can attach.
  */
+import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
+import { CONTROL_HELP, parseControl } from '../host/nic/control.ts';
 import {
   ACCESS,
   type Access,
@@ -31,10 +33,16 @@ type NicOptions = {
   trace?: boolean;
   json?: boolean;
   explain?: string;
+  control?: boolean;
+  spoofchk?: boolean;
+  rateMbps?: number;
 };
 
 /** What a link is said to do when nobody says: the speed of most current types. */
 const defaultLinkMbps = 12_500;
+
+/** Virtual functions of one parent. */
+const maxFunctions = 64;
 
 const help = `
 Each --socket is one PCI function and one port of a switch that answers ARP and DHCP: guests get
@@ -46,6 +54,7 @@ What a driver does that the hardware would not accept is refused, and told with 
 Examples:
   $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
   $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
+  $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;
 
@@ -70,6 +79,9 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     )
     .option('--pcap <file>', 'capture all frames of the switch (pcapng)')
     .option('--trace', 'tell about admin commands and resets too')
+    .option('--spoofchk', 'refuse other source addresses than those that a function was given')
+    .option('--rate-mbps <n>', 'limit what each function may send', megabits)
+    .option('--control', "take commands on standard input while it runs ('help' lists them)")
     .option('--json', 'events as JSON, one a line, on stdout')
     .option('--explain <rule>', 'print a rule with its source, and exit (list: all of them)')
     .addHelpText('after', help)
@@ -95,7 +107,7 @@ async function runNic(options: NicOptions): Promise<number> {
 
 async function serve(
   functions: readonly ChosenFunction[],
-  { pcap, trace = false }: NicOptions,
+  { pcap, trace = false, control = false }: NicOptions,
   teller: Teller,
   signal: AbortSignal,
 ): Promise<number> {
@@ -105,13 +117,39 @@ async function serve(
       throw listenError(error, functions);
     },
   );
+  const names = functions.map(({ name }) => name);
+  const stopListening = control ? obeyLines(names, dataplane, teller) : () => {};
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
+    stopListening();
     await dataplane.close();
-    teller.end(dataplane.counters());
+    teller.counters(dataplane.counters());
   }
   return 0;
+}
+
+/** Obeys what comes on standard input; returns how to stop that. */
+function obeyLines(names: readonly string[], dataplane: Dataplane, teller: Teller): () => void {
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const said = parseControl(line, names);
+    switch (said.kind) {
+      case 'command':
+        dataplane.command(said.command);
+        teller.answer(said.said, true);
+        break;
+      case 'show':
+        teller.counters(dataplane.counters());
+        break;
+      case 'help':
+        for (const text of CONTROL_HELP) teller.answer(text, true);
+        break;
+      case 'error':
+        teller.answer(said.message, false);
+    }
+  });
+  return () => lines.close();
 }
 
 /** Says what to do where a socket cannot be listened on; other errors stay as they are. */
@@ -136,10 +174,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 function functionsOf(options: NicOptions): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], profile, access } = options;
+  const { spoofchk = false, rateMbps } = options;
   if (options.model !== 'ena')
     throw new UsageError(`there is no NIC model '${options.model}'; expected: ena`);
   if (sockets.length === 0)
     throw new UsageError('no --socket was given; expected a path, like --socket vf0.sock');
+  if (sockets.length > maxFunctions)
+    throw new UsageError(`${sockets.length} times --socket; expected at most ${maxFunctions}`);
   if (macs.length > sockets.length)
     throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
   const linkMbps = linkOf(options);
@@ -150,6 +191,8 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
       ...(mac !== undefined && { mac }),
       ...(profile !== undefined && { profile }),
       ...(access !== undefined && { access }),
+      ...(spoofchk && { spoofCheck: true }),
+      ...(rateMbps !== undefined && { rateMbps }),
     };
   });
   try {

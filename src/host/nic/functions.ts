@@ -26,6 +26,8 @@ export type FunctionRequest = {
   readonly profile?: string;
   readonly queuePairs?: number;
   readonly access?: Access;
+  readonly spoofCheck?: boolean;
+  readonly rateMbps?: number;
 };
 
 export type NetworkRequest = {
@@ -67,7 +69,7 @@ export function chooseFunctions(
   const macs = new Set(requests.flatMap(({ mac }) => (mac === undefined ? [] : [parsedMac(mac)])));
   const addresses = new Set([network.router, ...requests.flatMap(({ address }) => address ?? [])]);
   const chosen = requests.map((request): ChosenFunction => {
-    const { name, linkMbps, profile, queuePairs, access } = request;
+    const { name, linkMbps, profile, queuePairs, access, spoofCheck, rateMbps } = request;
     const socket = resolve(request.socket);
     checkSocket(socket);
     if (profile !== undefined) checkProfile(profile);
@@ -79,6 +81,8 @@ export function chooseFunctions(
       ...(profile !== undefined && { profile }),
       ...(queuePairs !== undefined && { queuePairs }),
       ...(access !== undefined && { access }),
+      ...(spoofCheck !== undefined && { spoofCheck }),
+      ...(rateMbps !== undefined && { rateMbps }),
     };
   });
   for (const key of ['name', 'socket', 'mac', 'address'] as const) checkUnique(chosen, key);
