@@ -14,6 +14,11 @@ import { enaRules } from './rules.ts';
 
 export const phcReadsPerSecond = 125;
 const errorBoundNs = 10_000;
+/**
+ * How long a driver waits for a reading, spinning, before it stays away for as long. Drivers take
+ * 10 us of their own when a card names no time: that is less than it takes to wake this process.
+ */
+const readingTimeoutUs = 20_000;
 const noTimestamp = 1;
 const noErrorBound = 2;
 
@@ -48,6 +53,8 @@ export class Phc {
         get: (call) => {
           const made = phcResp.create();
           made.doorbell_offset = enaRegisters.registers.PHC_DB.offset;
+          made.expire_timeout_usec = readingTimeoutUs;
+          made.block_timeout_usec = readingTimeoutUs;
           return call.answer(made);
         },
         set: (call) => this.#configure(call),
