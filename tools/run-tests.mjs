@@ -15,9 +15,11 @@ if (files.length === 0) {
   console.error(`no test below ${folder}/ has a name that contains '${part}'`);
   process.exit(1);
 }
+// A file that hangs fails, and the others still run.
+const maxMsPerFile = 15 * 60_000;
 // Guest tests share two cores among two guests and a data plane: one file at a time.
 const concurrency = folder !== 'test';
-run({ files, concurrency })
+run({ files, concurrency, timeout: maxMsPerFile })
   .on('test:fail', () => {
     process.exitCode = 1;
   })
