@@ -3,7 +3,7 @@
 // Each check has a name, by which STYLE.md refers to it. Prints each violation; exits 1 if any.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 
 /** Room -> rooms it may import. A path with a slash is a room of its own. As in ARCHITECTURE.md. */
@@ -99,6 +99,12 @@ const whole = {
       const [, found] = (file !== 'tools/tidy.mjs' && ownPath.exec(text)) || [];
       return found ? [`${file}: names a path of one machine (${found})`] : [];
     }),
+  links: () =>
+    tracked(/\.md$/).flatMap(({ file, text }) =>
+      [...text.matchAll(/\]\(([^):#]+)(#[^)]*)?\)/g)]
+        .filter(([, path]) => !existsSync(join(dirname(file), path)))
+        .map(([, path]) => `${file}: links to ${path}, which is not there`),
+    ),
   architecture: () => {
     const [, section] = /^## Rooms(.*?)^## /ms.exec(readFileSync('ARCHITECTURE.md', 'utf8'));
     const rows = section.matchAll(/^\| `([^`]+)` *\| ([^|]+) \|/gm);
