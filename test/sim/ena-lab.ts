@@ -9,6 +9,7 @@ import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.t
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { reasonNames } from '../../src/net/reasons.ts';
+import type { PciFunction } from '../../src/pci/function.ts';
 import type { PortOptions, SwitchPort } from '../../src/switch/port.ts';
 import { Switch } from '../../src/switch/switch.ts';
 
@@ -52,7 +53,8 @@ export class SimGuest {
     // Low-latency queues are there; the driver's options say whether it uses them.
     const device = { mac, linkMbps: 10_000, access: 'llq', ...options.device } as const;
     this.device = new EnaFunction(device, host, this.port);
-    this.driver = new EnaDriver(this.device, this.arena, options.driver);
+    const seen = device.access === 'polled' ? mapped(this.device) : this.device;
+    this.driver = new EnaDriver(seen, this.arena, options.driver);
   }
 
   /** Sends and tells the device; false when the queue has no room. */
@@ -82,6 +84,22 @@ export class SimGuest {
   counters(): Record<string, number> {
     return this.port.counters.snapshot() as Record<string, number>;
   }
+}
+
+/** The function as a guest sees it that has mapped what may be mapped: stores there are no traps. */
+function mapped(fn: PciFunction): PciFunction {
+  const write: PciFunction['write'] = (bar, offset, size, value) => {
+    const memory = fn.bars.find(({ index }) => index === bar)?.memory;
+    const isMapped = memory?.areas.some(
+      (area) => offset >= area.offset && offset < area.offset + area.sizeBytes,
+    );
+    if (memory === undefined || !isMapped) return fn.write(bar, offset, size, value);
+    const { buffer, byteOffset, byteLength } = memory.bytes;
+    new DataView(buffer, byteOffset, byteLength).setUint32(offset, value, true);
+  };
+  const { model, config, bars, vectors } = fn;
+  const read: PciFunction['read'] = (bar, offset, size) => fn.read(bar, offset, size);
+  return { model, config, bars, vectors, read, write, reset: (cause) => fn.reset(cause) };
 }
 
 export class SimLab {
