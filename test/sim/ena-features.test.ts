@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  AENQ_GROUP,
+  AENQ_SYNDROME_UPDATE_HINTS,
   acqEntry,
   COMPLETION_POLICY,
   CUSTOMER_METRICS,
@@ -302,9 +304,21 @@ test('settings that only say yes or no, and properties of which there are none',
   assert.throws(() => commands.setFeature(FEATURE.LINK_CONFIG, readOnly), /ILLEGAL_PARAMETER/);
 });
 
-test('the owner of a function can ask its driver for a reset', () => {
+test('the owner of a function can ask its driver for a reset, notify it, and give it hints', () => {
   const [, a] = pair({ driver: { eventGroups: 1 } });
   assert.equal(a.device.requestReset(), false, 'the driver has not enabled that event');
   const [, b] = pair();
   assert.equal(b.device.requestReset(), true);
+  assert.equal(b.device.notify(5), true);
+  assert.equal(b.device.hint(7000, 0), true);
+  b.driver.poll();
+  const { DEVICE_REQUEST_RESET, CONF_NOTIFICATIONS, NOTIFICATION } = AENQ_GROUP;
+  assert.deepEqual(
+    b.driver.events.others.map(({ group, syndrome, words }) => [group, syndrome, words[4]]),
+    [
+      [DEVICE_REQUEST_RESET, 0, 0],
+      [CONF_NOTIFICATIONS, 0, 5],
+      [NOTIFICATION, AENQ_SYNDROME_UPDATE_HINTS, 7000 << 16],
+    ],
+  );
 });

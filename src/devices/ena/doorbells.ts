@@ -19,12 +19,7 @@ export class Doorbells {
     this.#seen = new Int32Array(count);
   }
 
-  /** Every queue starts from a tail of zero. */
-  reset(): void {
-    for (let i = 0; i < this.#seen.length; i++) this.open(i);
-  }
-
-  /** A new queue has this doorbell. */
+  /** A new queue has this doorbell: it starts from a tail of zero. */
   open(index: number): void {
     this.#seen[index] = 0;
     this.#words[this.#first + index * stride] = 0;

@@ -243,6 +243,16 @@ export class EnaFunction implements PolledFunction, Endpoint {
     return this.#management.requestReset();
   }
 
+  /** Tells the driver that its configuration deserves attention; false when it does not listen. */
+  notify(bitmap: number): boolean {
+    return this.#management.notify(bitmap);
+  }
+
+  /** Gives the driver new time-outs, in milliseconds; 0: its own. False as above. */
+  hint(watchdogMs: number, missingTxMs: number): boolean {
+    return this.#management.hint(watchdogMs, missingTxMs);
+  }
+
   receive(frame: Frame): Reason {
     if (this.#failed || !this.#management.linkUp) return this.#drop(R.rxDisabled);
     if (frame.length > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
