@@ -20,8 +20,8 @@ const maxMsPerFile = 15 * 60_000;
 // Guest tests share two cores among two guests and a data plane: one file at a time.
 const concurrency = folder !== 'test';
 run({ files, concurrency, timeout: maxMsPerFile })
-  .on('test:fail', () => {
-    process.exitCode = 1;
+  .on('test:fail', ({ todo }) => {
+    if (todo === undefined) process.exitCode = 1; // a known gap is shown, and fails nothing
   })
   .compose(spec)
   .pipe(process.stdout);
