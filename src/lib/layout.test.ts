@@ -56,3 +56,13 @@ test('a declaration with an overlap, a stray word or a bad range is refused', ()
   assert.throws(declare({ a: bits(0, 3, 4, '') }), /bad 3:4/);
   assert.throws(() => layout('bad', 6, {}), /whole words/);
 });
+
+test('one copy can be read in two formats', () => {
+  const other = layout('other', 12, { low: bits(0, 7, 0, 'low'), address_high: u16(6, 'high') });
+  const record = format.create();
+  record.length = 0x1234;
+  record.address = 0xabcd_0000;
+  const view = other.create();
+  view.view(record);
+  assert.deepEqual([view.low, view.address_high], [0x34, 0xabcd]);
+});

@@ -44,6 +44,8 @@ export type Record32<F extends Fields> = { -readonly [K in keyof F]: number } & 
   store(words: Int32Array, at: number): void;
   /** Zeroes the copy. */
   clear(): void;
+  /** Takes the copy that a record of another format has: the same words, read another way. */
+  view(other: { clear(): void }): void;
 };
 
 export type Layout<F extends Fields> = {
@@ -109,6 +111,7 @@ function compile(
   const last = publishing < 0 ? '' : `Atomics.store(m,a+${publishing},this.w${publishing});`;
   let body = `constructor(){${each((w) => `this.w${w}=0;`)}}`;
   body += `clear(){${each((w) => `this.w${w}=0;`)}}`;
+  body += `view(o){${each((w) => `this.w${w}=o.w${w};`)}}`;
   body += `load(m,a){${each((w) => `this.w${w}=m[a+${w}];`)}}`;
   body += `store(m,a){${each(stored)}${last}}`;
   for (const [field, { word, msb, lsb }] of Object.entries(fields)) {

@@ -38,6 +38,7 @@ import {
   srdInfoResp,
 } from '../../src/defs/ena-admin.ts';
 import { enaRegisters } from '../../src/defs/ena-regs.ts';
+import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { nsPerMs, nsPerSecond } from '../../src/lib/clock.ts';
 import { pair, type SimGuest } from './ena-lab.ts';
 import { packet, plainFrame } from './naive-packets.ts';
@@ -76,6 +77,24 @@ test('doorbells in mapped memory do what trapped ones do, when they are polled',
   }
   assert.deepEqual([...a.refusals, ...b.refusals], []);
   assert.equal(a.device.poll(), false);
+});
+
+test('every queue of 1024 wide entries has memory of its own', () => {
+  const profile = enaProfiles.find(({ name }) => name === 'nitro-v5');
+  assert.ok(profile);
+  const [, a, b] = pair({
+    device: { profile },
+    driver: { placement: 'device', queuePairs: 8, txDepth: 1024 },
+    memoryBytes: 96 << 20,
+  });
+  for (let queue = 0; queue < 8; queue++) {
+    assert.equal(a.driver.tx[queue]?.isInDevice, true);
+    assert.equal(a.driver.tx[queue]?.spec.depth, 1024);
+    const frame = plainFrame(a.mac, b.mac, 200, queue);
+    assert.ok(a.send(frame, queue));
+    assert.deepEqual(b.receive(), [frame]);
+  }
+  assert.deepEqual(a.refusals, []);
 });
 
 test('a rule of flow steering sends its flow to its queue, ahead of the hash', () => {

@@ -27,8 +27,8 @@ export const maxQueuePairs = 32;
 
 /** BAR 2: memory of the device that low-latency queues lie in, a slice per submission queue. */
 export const memoryBarIndex = 2;
-/** 1024 entries of 128 bytes, or 512 of 256. */
-export const llqSliceBytes = 0x2_0000;
+/** 1024 entries of 256 bytes. */
+export const llqSliceBytes = 0x4_0000;
 
 export const sqDoorbellOffset = (index: number): number => doorbells + index * doorbellStride;
 export const interruptOffset = (vector: number): number =>

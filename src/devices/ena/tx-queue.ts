@@ -171,7 +171,7 @@ export class TxQueue {
         slots = this.#entry.moreDescs;
       }
       if (desc.meta_desc === 1) {
-        this.#takeMeta(wordAt);
+        this.#takeMeta();
         if (desc.last === 0) continue;
         this.#head = at + 1; // meta alone: nothing to send
         return true;
@@ -225,9 +225,10 @@ export class TxQueue {
     return true;
   }
 
-  #takeMeta(wordAt: number): void {
+  /** The current descriptor, as the meta descriptor that it is. */
+  #takeMeta(): void {
     const meta = this.#meta;
-    meta.load(this.#ring.words, wordAt);
+    meta.view(this.#desc);
     if (meta.ext_valid === 0) return;
     this.#mss = (meta.mss_hi << 10) | meta.mss_lo;
     this.#l3l4Bytes = meta.l3_hdr_len + 4 * meta.l4_hdr_len_in_words;
