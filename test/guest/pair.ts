@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Dataplane, type DataplaneEvent } from '../../src/host/dataplane/dataplane.ts';
+import type { ExtraFile } from '../../src/host/guest/guest-image.ts';
 import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
 import { ensureTools, type Tools } from '../../src/host/guest/tools.ts';
 import { parseMac } from '../../src/net/ethernet.ts';
@@ -134,9 +135,13 @@ const boot = (name: string, options: PairOptions, tools: Tools, directory: strin
 };
 
 /** QEMU and a guest image, or null after the test was skipped with the reason. */
-export async function toolsOrSkip(t: TestContext, kernel: string): Promise<Tools | null> {
+export async function toolsOrSkip(
+  t: TestContext,
+  kernel: string,
+  extraFiles: readonly ExtraFile[] = [],
+): Promise<Tools | null> {
   try {
-    return await ensureTools({ kernels: [kernel] });
+    return await ensureTools({ kernels: [kernel], extraFiles });
   } catch (error) {
     if (process.env['CI'] !== undefined) throw error;
     t.skip(error instanceof Error ? error.message : String(error));
