@@ -3,8 +3,9 @@
  * what each byte holds, which bits may be written and which are cleared by writing 1. Follows PCI
  * Local Bus 3.0 chapter 6 and PCI Express Base 3.0 chapter 7; names as in Linux's `pci_regs.h`.
  */
+
+import type { Bar } from './bar.ts';
 import { type Capability, type ConfigRegister, PCI_CAP_ID_MSIX } from './capabilities.ts';
-import type { Bar } from './function.ts';
 
 export const PCI_COMMAND = 0x04;
 export const PCI_STATUS = 0x06;

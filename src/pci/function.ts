@@ -5,8 +5,11 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Diagnostics } from '../lib/diagnostics.ts';
 import type { Trace } from '../lib/trace.ts';
+import type { Bar, DeviceMemory } from './bar.ts';
 import type { ConfigSpace } from './config-space.ts';
 import type { GuestMemory } from './guest-memory.ts';
+
+export type { Bar, BarMemory, DeviceMemory } from './bar.ts';
 
 /** Raises MSI-X vectors. A vector that the guest has not set up is dropped. */
 export interface Interrupts {
@@ -23,38 +26,6 @@ export type FunctionHost = {
   readonly deviceMemory: (sizeBytes: number) => DeviceMemory;
   /** Set while somebody watches. */
   readonly trace?: Trace;
-};
-
-/** Memory of the device itself: bytes, and the descriptor by which a client can map them. */
-export type DeviceMemory = {
-  /** -1 when only this process can reach it. */
-  readonly fd: number;
-  readonly bytes: Uint8Array;
-};
-
-/** Device memory for functions whose guest is in the same process. */
-export const localDeviceMemory = (sizeBytes: number): DeviceMemory => ({
-  fd: -1,
-  bytes: new Uint8Array(sizeBytes),
-});
-
-/**
- * BAR memory that the guest may map and store into without a trap. The transport hands `fd` to its
- * client together with `areas`; accesses outside them are trapped as usual.
- */
-export type BarMemory = DeviceMemory & {
-  /** Page-aligned parts that may be mapped, in ascending order. */
-  readonly areas: readonly { readonly offset: number; readonly sizeBytes: number }[];
-};
-
-export type Bar = {
-  /** 0..5; a 64-bit BAR also takes the next one. */
-  readonly index: number;
-  /** A power of two, at least 4096. */
-  readonly sizeBytes: number;
-  readonly is64Bit: boolean;
-  readonly prefetchable: boolean;
-  readonly memory?: BarMemory;
 };
 
 export type AccessSize = 1 | 2 | 4;

@@ -8,7 +8,7 @@ import { SetupError } from '../packages/errors.ts';
 import { chooseRecipe } from '../packages/sets.ts';
 import type { Accelerator } from '../qemu/args.ts';
 import { atLeast, type QemuBinary } from '../qemu/binary.ts';
-import type { LabContext } from './lab.ts';
+import type { LabContext } from './context.ts';
 import type { MachineFacts } from './report.ts';
 import type { Instance } from './topology.ts';
 

@@ -1,8 +1,8 @@
 /** The lab without QEMU: the same topology and measurements, with reference guests. */
 
 import { dataplaneConfig } from '../nic/functions.ts';
+import type { LabContext, LabRun } from './context.ts';
 import { functionsOf } from './instances.ts';
-import type { LabContext, LabRun } from './lab.ts';
 import { hostFacts } from './machine.ts';
 import { measureAll } from './measure.ts';
 import { referenceBench } from './reference-bench.ts';

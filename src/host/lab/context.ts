@@ -1,0 +1,36 @@
+/** What a lab is asked for, what its parts are given, and what they give back. */
+import type { Accelerator } from '../qemu/args.ts';
+import type { Cleanup } from './cleanup.ts';
+import type { LabReport } from './report.ts';
+import type { Topology } from './topology.ts';
+
+export type LabRequest = {
+  readonly topology: Topology;
+  readonly accelerator: 'auto' | Accelerator;
+  /** `linux`: virtual machines; `reference`: our own poll-mode driver in this process. */
+  readonly guest: 'linux' | 'reference';
+  readonly signal: AbortSignal;
+  readonly observer: LabObserver;
+};
+
+/** Hears what a lab does; one thing at a time. */
+export interface LabObserver {
+  /** Something begins, and what was under way before is through. */
+  step(title: string): void;
+  /** How far it is, or what came out of it. `fraction`: 0..1 */
+  detail(text: string, fraction?: number): void;
+  /** What a person should know, and nothing is wrong. */
+  note(text: string): void;
+}
+
+/** What a part of a lab is given. */
+export type LabContext = LabRequest & {
+  readonly cleanup: Cleanup;
+  /** Ends the lab by an error that no call is there to throw. */
+  readonly fail: (error: Error) => void;
+};
+
+/** Where a running guest can be reached. */
+export type Door = { readonly name: string; readonly address: string; readonly socket: string };
+
+export type LabRun = { readonly report: LabReport; readonly doors: readonly Door[] };
