@@ -18,7 +18,7 @@ const tested: readonly FunctionChoice[] = [
   { name: 'v5-llq', profile: 'nitro-v5', access: 'llq' },
   { name: 'v4-polled', profile: 'nitro-v4', access: 'polled' },
 ];
-const late: FunctionChoice = { name: 'late', profile: 'nitro-v5', later: true };
+const late: FunctionChoice = { name: 'late', profile: 'nitro-v5', access: 'llq', later: true };
 const noUnplug =
   'QEMU 11.1 aborts when any vfio-user function with MSI-X is unplugged: its ' +
   'vfio_user_msix_teardown() takes the PBA out of a BAR that is gone already';
