@@ -250,6 +250,8 @@ export const setIndTable = layout('set_feature_rss_ind_table', 64, {
 export const LLQ_HEADER = { INLINE: 1, RING: 2 } as const;
 /** ena_admin_llq_ring_entry_size */
 export const LLQ_ENTRY_SIZE = { B128: 1, B192: 2, B256: 4 } as const;
+/** ena_admin_accel_mode_feat, as bits */
+export const ACCEL_MODE = { DISABLE_META_CACHING: 1, LIMIT_TX_BURST: 2 } as const;
 /** ena_admin_llq_stride_ctrl */
 export const LLQ_STRIDE = { SINGLE: 1, MULTIPLE: 2 } as const;
 

@@ -6,6 +6,7 @@
  * only. A queue in host memory is the same thing with entries of one descriptor and no header.
  */
 import {
+  ACCEL_MODE,
   FEATURE,
   LLQ_ENTRY_SIZE,
   LLQ_HEADER,
@@ -29,6 +30,10 @@ export type EntryShape = {
   readonly moreDescs: number;
   /** Room for a header behind the first entry's descriptors. */
   readonly headerBytes: number;
+  /** Whether a meta descriptor counts for the packets that follow, too. */
+  readonly cachesMeta: boolean;
+  /** Entries that one doorbell may add; 0: as many as the ring has. */
+  readonly maxBurstEntries: number;
 };
 
 export const hostShape: EntryShape = {
@@ -36,6 +41,8 @@ export const hostShape: EntryShape = {
   firstDescs: 1,
   moreDescs: 1,
   headerBytes: 0,
+  cachesMeta: true,
+  maxBurstEntries: 0,
 };
 
 export class Llq {
@@ -78,7 +85,7 @@ export class Llq {
     return call.answer(made);
   }
 
-  /** The driver picks one of each. It also sets acceleration flags, offered or not. */
+  /** The driver picks one of each. It sets acceleration flags too: those count that are offered. */
   #set(call: FeatureCall): number {
     const cmd = call.as(setLlq.create());
     const entryBytes = entryBytesOf(cmd.entry_size_enabled);
@@ -97,11 +104,15 @@ export class Llq {
         enaRules['llq-choice'],
         () => `entries of ${entryBytes} bytes, ${firstDescs} before the header, stride ${stride}`,
       );
+    const accel = cmd.accel_flags & offer.accelFlags;
+    const burstBytes = (accel & ACCEL_MODE.LIMIT_TX_BURST) === 0 ? 0 : offer.maxTxBurstBytes;
     this.shape = {
       entryBytes,
       firstDescs,
       moreDescs: stride === LLQ_STRIDE.MULTIPLE ? entryBytes / descriptorBytes : 1,
       headerBytes: entryBytes - firstDescs * descriptorBytes,
+      cachesMeta: (accel & ACCEL_MODE.DISABLE_META_CACHING) === 0,
+      maxBurstEntries: Math.floor(burstBytes / entryBytes),
     };
     return STATUS.SUCCESS;
   }

@@ -6,6 +6,7 @@
  * card, says so; the rest is marked as assumed, and may be wrong.
  */
 import {
+  ACCEL_MODE,
   AENQ_GROUP,
   CAPABILITY,
   FEATURE,
@@ -235,6 +236,8 @@ const everything: EnaClaims = {
     {
       ...llq,
       entrySizes: LLQ_ENTRY_SIZE.B128 | LLQ_ENTRY_SIZE.B192 | LLQ_ENTRY_SIZE.B256,
+      accelFlags: ACCEL_MODE.DISABLE_META_CACHING | ACCEL_MODE.LIMIT_TX_BURST,
+      maxTxBurstBytes: 8192,
     },
     'all that is implemented',
   ),

@@ -22,7 +22,7 @@ import { isRingDepth } from '../../pci/guest-ring.ts';
 import { interruptOffset, llqSliceBytes, sqDoorbellOffset } from './bar.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import type { Doorbells } from './doorbells.ts';
-import { hostShape, type Llq } from './llq.ts';
+import { type EntryShape, hostShape, type Llq } from './llq.ts';
 import type { EnaProfile } from './profile.ts';
 import { enaRules } from './rules.ts';
 import { RxQueue } from './rx-queue.ts';
@@ -233,7 +233,7 @@ export class Queues {
       {
         ...shape,
         iova: inDevice ? this.#slice() * llqSliceBytes : shape.iova,
-        entry: inDevice ? chosen : hostShape,
+        entry: inDevice ? this.#polledShape(chosen) : hostShape,
         policy: cmd.completion_policy,
         headWriteback: cmd.sq_head_writeback_hi * pow32 + cmd.sq_head_writeback_lo,
         maxDescsPerPacket: this.#profile.maxTxDescsPerPacket,
@@ -242,6 +242,11 @@ export class Queues {
       cq,
       this.#host,
     );
+  }
+
+  /** Polled doorbells are seen now and then: how many entries each of them added is not known. */
+  #polledShape(shape: EntryShape): EntryShape {
+    return this.#doorbells === null ? shape : { ...shape, maxBurstEntries: 0 };
   }
 
   #makeRx(index: number, cq: CompletionQueue): RxQueue {

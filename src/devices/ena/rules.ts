@@ -74,6 +74,7 @@ export const enaRules = rules('ena', {
   'tx-too-many-descs': ['a packet has at most as many descriptors as the device says', header],
   'tx-bad-address': ['a Tx buffer lies in guest memory', header],
   'tx-too-long': ['a packet is no longer than its MTU, or than 64 KiB with TSO', header],
+  'tx-burst': ['one doorbell adds no more bytes than the accelerated mode allows', header],
   'tx-no-meta': ['TSO needs a meta descriptor with a segment size', header],
   'rx-stale-phase': ['a posted Rx descriptor carries the phase of its turn of the ring', header],
   'rx-bad-address': ['an Rx buffer lies in guest memory that may be written', header],

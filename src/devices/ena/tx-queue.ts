@@ -112,7 +112,16 @@ export class TxQueue {
       this.#host.fail(enaRules['doorbell-range'], () => `Tx queue ${this.shape.index}: ${tail}`);
       return;
     }
+    const before = this.#tail;
     this.#tail = this.#head + posted;
+    const { maxBurstEntries } = this.#entry;
+    if (maxBurstEntries > 0 && this.#tail - before > maxBurstEntries) {
+      this.#host.fail(
+        enaRules['tx-burst'],
+        () => `${this.#tail - before} entries, at most ${maxBurstEntries}`,
+      );
+      return;
+    }
     if (this.#rest === null) this.#run();
   }
 
@@ -146,6 +155,7 @@ export class TxQueue {
     const frame = this.#frame;
     frame.clear();
     this.#bounced = 0;
+    if (!this.#entry.cachesMeta) this.#forgetMeta();
     let requestId = 0;
     let wantsCompletion = 0;
     let tso = 0;
@@ -232,6 +242,11 @@ export class TxQueue {
     if (meta.ext_valid === 0) return;
     this.#mss = (meta.mss_hi << 10) | meta.mss_lo;
     this.#l3l4Bytes = meta.l3_hdr_len + 4 * meta.l4_hdr_len_in_words;
+  }
+
+  #forgetMeta(): void {
+    this.#mss = 0;
+    this.#l3l4Bytes = 0;
   }
 
   /** Adds the buffer of the current descriptor to the frame. */
