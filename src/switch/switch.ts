@@ -287,11 +287,15 @@ export class Switch implements Fabric {
     const queue = port.lane(lane);
     while (queue.peek(frame)) {
       const verdict = this.#give(port, frame);
-      if (verdict === R.rxNoBuffer) {
-        port.stalled[lane] = 1;
-        return;
-      }
       const tag = queue.tag;
+      if (verdict === R.rxNoBuffer) {
+        const now = laneOf(port, frame);
+        port.stalled[now] = 1;
+        if (now === lane) return;
+        this.#changeLane(port, frame, now, tag);
+        queue.pop();
+        continue;
+      }
       queue.pop();
       port.waiting--;
       if (this.#taps.length > 0) {
@@ -299,6 +303,13 @@ export class Switch implements Fabric {
         for (const tap of this.#taps) tap.offered(frame, port, from, verdict);
       }
     }
+  }
+
+  /** A frame whose receive queue is another one by now must not hold up those behind it. */
+  #changeLane(port: SwitchPort, frame: Frame, lane: number, tag: number): void {
+    if (port.lane(lane).push(frame, tag)) return;
+    port.waiting--;
+    this.#countRx(port, R.queueFull);
   }
 
   #touch(port: SwitchPort): void {

@@ -35,6 +35,38 @@ test('a receive queue without buffers does not hold up the others', () => {
   }
 });
 
+test('frames that wait for a queue that is not theirs any more hold up nobody', () => {
+  const [, a, b] = pair({ driver: { queuePairs: 2, rxDepth: 32 }, memoryBytes: 16 << 20 });
+  const [first, second] = [flowTo(a, b, 0), flowTo(a, b, 1)];
+  const [q0, q1] = b.driver.rx;
+  assert.ok(q0 && q1);
+  const exhaust = (flow: Uint8Array): void => {
+    for (let i = 0; i < 40; i++) {
+      a.send(flow);
+      a.driver.poll();
+    }
+  };
+  exhaust(first);
+  exhaust(second);
+  // The table is turned round while frames of both flows wait in their old lanes.
+  b.driver.rss.setTable(
+    b.driver.rss.getTable()?.map((queue) => (queue === q0.sqIndex ? q1.sqIndex : q0.sqIndex)) ?? [],
+  );
+  let received = 0;
+  for (let round = 0; round < 10; round++)
+    for (const queue of [q0, q1]) {
+      while (queue.next()) received++;
+      queue.replenish();
+    }
+  assert.equal(received, 80, 'all that waited have come');
+  for (const flow of [first, second]) {
+    a.send(flow);
+    a.driver.poll();
+    assert.ok(q0.next() || q1.next(), 'and so does what is new');
+    for (const queue of [q0, q1]) queue.replenish();
+  }
+});
+
 test('a frame that waited for a buffer and was delivered is not counted as overrun', () => {
   const [, a, b] = pair({ driver: { rxDepth: 32 } });
   for (let i = 0; i < 60; i++) {

@@ -301,6 +301,8 @@ export class Queues {
     if (queue instanceof TxQueue) queue.close();
     this.#sqs[index] = null;
     this.#listRx();
+    // Frames that wait for its buffers go to another queue, or nowhere.
+    if (direction === SQ_DIRECTION.RX) this.#host.port.drain(index);
     return STATUS.SUCCESS;
   }
 
