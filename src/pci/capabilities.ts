@@ -88,9 +88,6 @@ export type MsixLayout = {
   readonly pbaOffset: number;
 };
 
-export const PCI_MSIX_FLAGS_ENABLE = 0x8000;
-export const PCI_MSIX_FLAGS_MASKALL = 0x4000;
-
 export function msix(layout: MsixLayout, at?: number): Capability {
   const { vectors, tableBar, tableOffset, pbaBar, pbaOffset } = layout;
   if (vectors < 1 || vectors > 2048) throw new Error(`MSI-X: ${vectors} vectors`);
