@@ -5,15 +5,14 @@
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
+import { isModel, modelNames, modelOf } from '../host/dataplane/models.ts';
+import { ACCESS, type Access } from '../host/dataplane/nic-model.ts';
 import { CONTROL_HELP, parseControl } from '../host/nic/control.ts';
 import {
-  ACCESS,
-  type Access,
   type ChosenFunction,
   chooseFunctions,
   dataplaneConfig,
   FunctionError,
-  profileNames,
 } from '../host/nic/functions.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { explain } from './explain.ts';
@@ -38,9 +37,6 @@ type NicOptions = {
   rateMbps?: number;
 };
 
-/** What a link is said to do when nobody says: the speed of most current types. */
-const defaultLinkMbps = 12_500;
-
 /** Virtual functions of one parent. */
 const maxFunctions = 64;
 
@@ -58,6 +54,11 @@ Examples:
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;
 
+const defaultLinks = modelNames.map((name) => modelOf(name).defaultLinkMbps).join(', ');
+const allProfiles = modelNames
+  .map((name) => `${modelOf(name).profiles.join(', ')} (${name})`)
+  .join('; ');
+
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
 export function addNicCommand(program: Command, exit: (code: number) => void): void {
@@ -65,12 +66,12 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .command('nic')
     .summary('serve bare NIC functions at sockets, for any VMM that speaks vfio-user')
     .description('Serves NIC functions over vfio-user, joined by one switch with DHCP.')
-    .option('--model <model>', 'which NIC: ena', 'ena')
+    .option('--model <model>', `which NIC: ${modelNames.join(', ')}`, 'ena')
     .option('--socket <path>', 'where a VMM connects; once per function', collect)
     .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect)
-    .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinkMbps})`, megabits)
+    .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinks})`, megabits)
     .option('--type <type>', 'take the speed from an EC2 instance type, like c6i.large')
-    .option('--profile <name>', `generation of the card: ${profileNames.join(', ')}`)
+    .option('--profile <name>', `generation of the card: ${allProfiles}`)
     .addOption(
       new Option(
         '--access <how>',
@@ -175,19 +176,20 @@ function aborted(signal: AbortSignal): Promise<void> {
 function functionsOf(options: NicOptions): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], profile, access } = options;
   const { spoofchk = false, rateMbps } = options;
-  if (options.model !== 'ena')
-    throw new UsageError(`there is no NIC model '${options.model}'; expected: ena`);
+  const { model } = options;
+  if (!isModel(model))
+    throw new UsageError(`there is no NIC model '${model}'; expected: ${modelNames.join(', ')}`);
   if (sockets.length === 0)
     throw new UsageError('no --socket was given; expected a path, like --socket vf0.sock');
   if (sockets.length > maxFunctions)
     throw new UsageError(`${sockets.length} times --socket; expected at most ${maxFunctions}`);
   if (macs.length > sockets.length)
     throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
-  const linkMbps = linkOf(options);
+  const linkMbps = linkOf(options, modelOf(model).defaultLinkMbps);
   const requests = sockets.map((socket, i) => {
     const mac = macs[i];
     return {
-      ...{ name: `vf${i}`, socket, linkMbps },
+      ...{ name: `vf${i}`, model, socket, linkMbps },
       ...(mac !== undefined && { mac }),
       ...(profile !== undefined && { profile }),
       ...(access !== undefined && { access }),
@@ -203,7 +205,7 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
   }
 }
 
-function linkOf({ type, linkMbps }: NicOptions): number {
+function linkOf({ type, linkMbps }: NicOptions, defaultLinkMbps: number): number {
   if (type === undefined) return linkMbps ?? defaultLinkMbps;
   if (linkMbps !== undefined)
     throw new UsageError('--type and --link-mbps were both given; expected one of them');

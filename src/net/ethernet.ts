@@ -29,6 +29,13 @@ export function writeMac(bytes: Uint8Array, at: number, mac: number): void {
   write32(bytes, at + 2, macLo(mac));
 }
 
+/** The six bytes of an address. */
+export function macBytes(mac: number): Uint8Array {
+  const bytes = new Uint8Array(6);
+  writeMac(bytes, 0, mac);
+  return bytes;
+}
+
 /** The group bit: broadcast and multicast have it. */
 export const isGroupMac = (mac: number): boolean => (macHi(mac) & 0x0100) !== 0;
 

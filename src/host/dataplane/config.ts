@@ -1,30 +1,11 @@
 /** What the control plane tells a data-plane worker, and what it hears back. Plain data. */
 import type { ArpMode } from '../../vpc/arp.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
-
-export type FunctionModel = 'ena';
+import type { ModelName } from './models.ts';
+import type { FunctionSpec } from './nic-model.ts';
 
 /** One PCI function: one vfio-user socket, one switch port. */
-export type FunctionConfig = {
-  /** For people: traces, captures, counters. */
-  readonly name: string;
-  readonly model: FunctionModel;
-  /** Path of the UNIX socket that a VMM connects to. */
-  readonly socket: string;
-  /** `02:00:00:00:00:01` */
-  readonly mac: string;
-  /** What the guest is told; what the host reaches is measured. */
-  readonly linkMbps: number;
-  /** Name of a generation profile; the model's own default when absent. */
-  readonly profile?: string;
-  readonly queuePairs?: number;
-  /** How the guest reaches the function's memory; see `BarAccess`. */
-  readonly access?: 'posted' | 'llq' | 'polled';
-  /** Refuse frames from other sources than its MAC and, if it has a lease, its address. */
-  readonly spoofCheck?: boolean;
-  /** What it may send; absent: as much as it can. */
-  readonly rateMbps?: number;
-};
+export type FunctionConfig = FunctionSpec & { readonly model: ModelName };
 
 export type DataplaneConfig = {
   readonly functions: readonly FunctionConfig[];

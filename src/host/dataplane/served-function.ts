@@ -1,9 +1,7 @@
 /** One function as a worker serves it: socket, endpoint, model and switch port, put together. */
-import { EnaFunction } from '../../devices/ena/ena-function.ts';
-import { enaProfiles } from '../../devices/ena/profile.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Diagnostics } from '../../lib/diagnostics.ts';
-import { parseMac, writeMac } from '../../net/ethernet.ts';
+import { parseMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
 import type { FunctionHost } from '../../pci/function.ts';
 import type { SwitchPort } from '../../switch/port.ts';
@@ -14,6 +12,8 @@ import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneCommand, DataplaneEvent, FunctionConfig } from './config.ts';
+import { createNic } from './models.ts';
+import type { ServedNic } from './nic-model.ts';
 
 export type Tell = (event: DataplaneEvent) => void;
 
@@ -29,7 +29,7 @@ export type Shared = {
 export class ServedFunction {
   readonly name: string;
   readonly port: SwitchPort;
-  readonly #model: EnaFunction;
+  readonly #model: ServedNic;
   readonly #server: VfioUserServer;
   #attached = false;
 
@@ -60,7 +60,7 @@ export class ServedFunction {
         trace: (line: () => string) => tell({ kind: 'trace', function: name, line: line() }),
       }),
     };
-    this.#model = createModel(config, mac, host, this.port);
+    this.#model = createNic(config.model, config, { host, port: this.port });
     if (config.rateMbps !== undefined) this.#model.setRate(config.rateMbps * 1e6);
     endpoint.attach(this.#model);
     this.#server = createServer({
@@ -104,32 +104,4 @@ export class ServedFunction {
   close(): void {
     this.#server.close();
   }
-}
-
-function createModel(
-  config: FunctionConfig,
-  mac: number,
-  host: FunctionHost,
-  port: SwitchPort,
-): EnaFunction {
-  const profile = config.profile ?? 'permissive';
-  const found = enaProfiles.find(({ name }) => name === profile);
-  if (found === undefined) {
-    const names = enaProfiles.map(({ name }) => name).join(', ');
-    throw new Error(`${config.name}: no ENA profile is named '${profile}'; there are: ${names}`);
-  }
-  const bytes = new Uint8Array(6);
-  writeMac(bytes, 0, mac);
-  const { linkMbps, queuePairs, access } = config;
-  return new EnaFunction(
-    {
-      mac: bytes,
-      linkMbps,
-      profile: found,
-      ...(queuePairs !== undefined && { queuePairs }),
-      ...(access !== undefined && { access }),
-    },
-    host,
-    port,
-  );
 }

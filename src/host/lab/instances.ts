@@ -8,10 +8,15 @@ import type { Topology } from './topology.ts';
 /** A function per instance, whose sockets are in `directory`. @throws FunctionError */
 export function functionsOf({ instances, network }: Topology, directory: string): ChosenFunction[] {
   const types = InstanceTypes.load();
-  const requests = instances.map(({ name, type, mac, address, access }) => {
+  const requests = instances.map(({ name, type, nic, mac, address, access }) => {
     const { queues } = types.get(type);
     return {
-      ...{ name, socket: join(directory, `${name}.sock`), linkMbps: types.linkMbps(type) },
+      ...{
+        name,
+        model: nic,
+        socket: join(directory, `${name}.sock`),
+        linkMbps: types.linkMbps(type),
+      },
       ...(mac !== undefined && { mac }),
       ...(address !== undefined && { address }),
       ...(access !== undefined && { access }),

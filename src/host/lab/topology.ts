@@ -7,21 +7,21 @@ import { BlockList, isIPv4 } from 'node:net';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
-import { ACCESS, type Access } from '../nic/functions.ts';
+import { type ModelName, modelNames } from '../dataplane/models.ts';
+import { ACCESS, type Access } from '../dataplane/nic-model.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 
 export const COMPARABLE = ['e1000e', 'virtio'] as const;
 /** A NIC of QEMU's own that ENA is compared with. */
 export type Comparable = (typeof COMPARABLE)[number];
 
-const NIC_MODELS = ['ena'] as const;
 /** Below the least that IPv4 needs a driver may refuse; above EC2's jumbo frames QEMU's do. */
 const MTU = { min: 576, max: 9001 };
 
 export type Instance = {
   readonly name: string;
   readonly type: string;
-  readonly nic: (typeof NIC_MODELS)[number];
+  readonly nic: ModelName;
   /** A series, or a path; absent: the first that the machine's distribution has. */
   readonly kernel?: string;
   readonly image?: string;
@@ -89,7 +89,7 @@ const instanceSchema = (types: InstanceTypes) =>
           if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
         })
         .optional(),
-      nic: z.enum(NIC_MODELS, expected(`a NIC model: ${NIC_MODELS.join(', ')}`)).optional(),
+      nic: z.enum(modelNames, expected(`a NIC model: ${modelNames.join(', ')}`)).optional(),
       kernel: text(
         `a kernel series in quotes, like "6.12", or a path`,
         (value) => value !== '',

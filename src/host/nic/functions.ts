@@ -5,29 +5,20 @@
  */
 import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
-import { enaProfiles } from '../../devices/ena/profile.ts';
 import { formatMac, isGroupMac, parseMac } from '../../net/ethernet.ts';
 import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
+import { type ModelName, modelOf } from '../dataplane/models.ts';
+import type { FunctionSpec } from '../dataplane/nic-model.ts';
 import { deviceOf } from '../qemu/args.ts';
 
-/** How a guest reaches a function's doorbells and descriptors; `BarAccess` says what each costs. */
-export const ACCESS = ['posted', 'llq', 'polled'] as const;
-export type Access = (typeof ACCESS)[number];
-
 /** One function as it was asked for; what is absent is chosen. */
-export type FunctionRequest = {
-  readonly name: string;
-  readonly socket: string;
+export type FunctionRequest = Omit<FunctionSpec, 'mac'> & {
+  /** `ena` when absent. */
+  readonly model?: ModelName;
   readonly mac?: string;
   /** IPv4 address that its guest is leased. */
   readonly address?: string;
-  readonly linkMbps: number;
-  readonly profile?: string;
-  readonly queuePairs?: number;
-  readonly access?: Access;
-  readonly spoofCheck?: boolean;
-  readonly rateMbps?: number;
 };
 
 export type NetworkRequest = {
@@ -69,21 +60,14 @@ export function chooseFunctions(
   const macs = new Set(requests.flatMap(({ mac }) => (mac === undefined ? [] : [parsedMac(mac)])));
   const addresses = new Set([network.router, ...requests.flatMap(({ address }) => address ?? [])]);
   const chosen = requests.map((request): ChosenFunction => {
-    const { name, linkMbps, profile, queuePairs, access, spoofCheck, rateMbps } = request;
+    const { model = 'ena' } = request;
     const socket = resolve(request.socket);
     checkSocket(socket);
-    if (profile !== undefined) checkProfile(profile);
+    checkModel(model, request);
     const mac = request.mac === undefined ? freeMac(macs) : parsedMac(request.mac);
     const address = request.address ?? freeAddress(network, addresses);
     checkAddress(address, network);
-    return {
-      ...{ name, model: 'ena', socket, mac: formatMac(mac), address, linkMbps },
-      ...(profile !== undefined && { profile }),
-      ...(queuePairs !== undefined && { queuePairs }),
-      ...(access !== undefined && { access }),
-      ...(spoofCheck !== undefined && { spoofCheck }),
-      ...(rateMbps !== undefined && { rateMbps }),
-    };
+    return { ...request, model, socket, mac: formatMac(mac), address };
   });
   for (const key of ['name', 'socket', 'mac', 'address'] as const) checkUnique(chosen, key);
   return chosen;
@@ -117,8 +101,6 @@ export function qemuArguments(fn: FunctionConfig, memory = '1G'): string[] {
   ];
 }
 
-export const profileNames: readonly string[] = enaProfiles.map(({ name }) => name);
-
 function checkSocket(path: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes > maxSocketPath)
@@ -127,10 +109,16 @@ function checkSocket(path: string): void {
     );
 }
 
-function checkProfile(profile: string): void {
-  if (!profileNames.includes(profile))
+/** A profile and a way of access that the model has. */
+function checkModel(name: ModelName, { profile, access }: FunctionRequest): void {
+  const model = modelOf(name);
+  if (profile !== undefined && !model.profiles.includes(profile))
     throw new FunctionError(
-      `There is no ENA profile '${profile}': choose one of ${profileNames.join(', ')}.`,
+      `There is no ${model.title} profile '${profile}': choose one of ${model.profiles.join(', ')}.`,
+    );
+  if (access !== undefined && !model.access.includes(access))
+    throw new FunctionError(
+      `There is no access '${access}' to ${model.title}: choose one of ${model.access.join(', ')}.`,
     );
 }
 

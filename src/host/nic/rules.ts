@@ -1,12 +1,15 @@
 /** Every rule that a served function can refuse something by, for whoever explains one. */
-import { enaRules } from '../../devices/ena/rules.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import { refusals } from '../../vfio-user/refusals.ts';
+import { modelNames, modelOf } from '../dataplane/models.ts';
 
 export type { Rule } from '../../lib/diagnostics.ts';
 
 /** By id, in the order of the tables. */
-export const rules: readonly Rule[] = [...Object.values(refusals), ...Object.values(enaRules)];
+export const rules: readonly Rule[] = [
+  ...Object.values(refusals),
+  ...modelNames.flatMap((name) => modelOf(name).rules),
+];
 
 /** The rule with this id; the part after the slash will do where only one rule has it. */
 export function findRule(name: string): Rule | undefined {

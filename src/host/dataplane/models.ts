@@ -1,0 +1,54 @@
+/** The NICs that virtfn has: one entry each. Everything that lists or makes them reads this table. */
+import { EnaFunction } from '../../devices/ena/ena-function.ts';
+import { enaProfiles } from '../../devices/ena/profile.ts';
+import { enaRules } from '../../devices/ena/rules.ts';
+import { macBytes, parseMac } from '../../net/ethernet.ts';
+import type { FunctionSpec, NicModel, ServedNic, Site } from './nic-model.ts';
+
+export const nicModels = {
+  ena: {
+    title: 'ENA',
+    profiles: namesOf(enaProfiles),
+    access: ['posted', 'llq', 'polled'],
+    defaultLinkMbps: 12_500,
+    rules: Object.values(enaRules),
+    create: (spec, profile, { host, port }) => {
+      const { linkMbps, queuePairs, access } = spec;
+      const options = {
+        ...{ mac: macBytes(parseMac(spec.mac)), linkMbps, profile: named(enaProfiles, profile) },
+        ...(queuePairs !== undefined && { queuePairs }),
+        ...(access !== undefined && { access }),
+      };
+      return new EnaFunction(options, host, port);
+    },
+  },
+} as const satisfies Record<string, NicModel>;
+
+export type ModelName = keyof typeof nicModels;
+
+export const modelNames = Object.keys(nicModels) as ModelName[];
+
+export const isModel = (name: string): name is ModelName => Object.hasOwn(nicModels, name);
+
+export const modelOf = (name: ModelName): NicModel => nicModels[name];
+
+/** Throws for a profile that does not exist, or for what no such card can be. */
+export function createNic(model: ModelName, spec: FunctionSpec, site: Site): ServedNic {
+  const { title, profiles, create } = modelOf(model);
+  const profile = spec.profile ?? (profiles[0] as string);
+  if (!profiles.includes(profile))
+    throw new Error(
+      `${spec.name}: no ${title} profile is named '${profile}'; there are: ${profiles.join(', ')}`,
+    );
+  return create(spec, profile, site);
+}
+
+function namesOf(profiles: readonly { readonly name: string }[]): string[] {
+  return profiles.map(({ name }) => name);
+}
+
+function named<P extends { readonly name: string }>(profiles: readonly P[], name: string): P {
+  const found = profiles.find((profile) => profile.name === name);
+  if (found === undefined) throw new Error(`unreachable: ${name} is one of the profiles`);
+  return found;
+}

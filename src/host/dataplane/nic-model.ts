@@ -1,0 +1,59 @@
+/**
+ * What a model of a NIC is to its host: how it is made, and what can be asked of it beside what
+ * every PCI function does. `models.ts` is the table of those that there are.
+ */
+import type { Rule } from '../../lib/diagnostics.ts';
+import type { Port } from '../../net/port.ts';
+import type { FunctionHost, PolledFunction } from '../../pci/function.ts';
+
+/** How a guest reaches a function's doorbells and descriptors; each model says what it has. */
+export const ACCESS = ['posted', 'llq', 'polled'] as const;
+export type Access = (typeof ACCESS)[number];
+
+/** One function as it is to be; what is absent is the model's own choice. */
+export type FunctionSpec = {
+  /** For people: traces, captures, counters. */
+  readonly name: string;
+  /** Path of the UNIX socket that a VMM connects to. */
+  readonly socket: string;
+  /** `02:00:00:00:00:01` */
+  readonly mac: string;
+  /** What the guest is told; what the host reaches is measured. */
+  readonly linkMbps: number;
+  /** Name of a generation profile. */
+  readonly profile?: string;
+  readonly queuePairs?: number;
+  readonly access?: Access;
+  /** Refuse frames from other sources than its MAC and, if it has a lease, its address. */
+  readonly spoofCheck?: boolean;
+  /** What it may send; absent: as much as it can. */
+  readonly rateMbps?: number;
+};
+
+/** What a function is plugged into: its host, and its port of the Ethernet switch. */
+export type Site = { readonly host: FunctionHost; readonly port: Port };
+
+/** A function that is there. */
+export interface ServedNic extends PolledFunction {
+  /** The administrative state of the link. */
+  setLink(up: boolean): void;
+  /** Limits what it may send, in bits per second; null: no limit. */
+  setRate(rateBps: number | null): void;
+  /** Asks the guest's driver for a reset; false when that does not listen. */
+  requestReset(): boolean;
+}
+
+/** One kind of NIC. */
+export type NicModel = {
+  /** For people. */
+  readonly title: string;
+  /** Names of generation profiles, the default first. */
+  readonly profiles: readonly string[];
+  readonly access: readonly Access[];
+  /** What its link claims when nobody says. */
+  readonly defaultLinkMbps: number;
+  /** What it holds its driver to. */
+  readonly rules: readonly Rule[];
+  /** `profile`: one of `profiles`. Throws a RangeError for what no such card can be. */
+  readonly create: (spec: FunctionSpec, profile: string, site: Site) => ServedNic;
+};
