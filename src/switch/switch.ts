@@ -1,8 +1,8 @@
 /**
  * The switch: frames come in at ports, are judged, and are copied into their receivers' buffers.
  *
- *     transmit: link, size -> segmentation | offloads -> parse -> source check -> forward
- *     forward:  the port that owns the MAC | the network's own answers | learned port | flood
+ *     transmit: link, size -> segmentation | offloads -> parse -> forward
+ *     forward:  the forwarder decides: a bridge, or a VPC with its gates
  *     deliver:  the receiver takes it | it waits in the port's queue | it is dropped, for a reason
  *
  * Everything runs to completion on one thread. Receivers publish what they were given when the
@@ -12,16 +12,16 @@
 import type { Clock } from '../lib/clock.ts';
 import { nsPerSecond } from '../lib/clock.ts';
 import type { Counters } from '../lib/counters.ts';
-import { arp } from '../net/arp.ts';
-import { read32 } from '../net/bytes.ts';
 import { forgetViews } from '../net/copy.ts';
-import { ethernet, etherType } from '../net/ethernet.ts';
+import { ethernet } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { finishOffload } from '../net/offload.ts';
 import { maxLanes } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import { Segmenter } from '../net/segmentation.ts';
-import { LearnedTable, OwnerTable } from './mac-table.ts';
+import { Bridge } from './bridge.ts';
+import type { Delivery, Forwarder } from './forwarder.ts';
+import { OwnerTable } from './mac-table.ts';
 import { type Fabric, type PortOptions, SwitchPort } from './port.ts';
 import { accumulate, counter, createPortCounters } from './port-counters.ts';
 import { notMine, type Responder } from './responder.ts';
@@ -33,19 +33,19 @@ export type SwitchOptions = {
   readonly learnedMacs?: number;
   /** How long a learned MAC lasts; 300 s unless told. */
   readonly agingNs?: number;
+  /** What decides where frames go; a bridge unless told. */
+  readonly forwarder?: (delivery: Delivery) => Forwarder;
 };
 
-/** The group bit in a MAC's first 16 bits. */
-const groupBit = 0x0100;
 /** A queued frame's tag when the network itself sent it. */
 const fromNetwork = -1;
 
-export class Switch implements Fabric {
+export class Switch implements Fabric, Delivery {
   /** By number; null where a port was removed. */
   readonly ports: (SwitchPort | null)[] = [];
   readonly #clock: Clock;
   readonly #owners = new OwnerTable();
-  readonly #learned: LearnedTable;
+  readonly #forwarder: Forwarder;
   readonly #responders: Responder[] = [];
   #taps: readonly Tap[] = [];
   /** Counts of ports that are gone. */
@@ -61,13 +61,15 @@ export class Switch implements Fabric {
   #flushing = false;
   /** An endpoint's `receive` may be running. */
   #busy = false;
+  /** What the forwarder went by for the last frame. */
+  #rule: string | null = null;
   /** The burst's time, or -1: not asked for yet. */
   #now = -1;
 
   constructor(options: SwitchOptions) {
     this.#clock = options.clock;
-    const agingNs = options.agingNs ?? 300 * nsPerSecond;
-    this.#learned = new LearnedTable(options.learnedMacs ?? 4096, agingNs);
+    const { learnedMacs = 4096, agingNs = 300 * nsPerSecond } = options;
+    this.#forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
   }
 
   /** Throws when another port owns the same MAC. */
@@ -78,6 +80,7 @@ export class Switch implements Fabric {
       throw new Error(`port ${options.name}: its MAC address belongs to another port`);
     const port = new SwitchPort(this, index, options);
     this.ports[index] = port;
+    this.#forwarder.portAdded(port);
     return port;
   }
 
@@ -86,7 +89,7 @@ export class Switch implements Fabric {
     port.connect(null);
     this.ports[port.index] = null;
     this.#owners.removePort(port.index);
-    this.#learned.removePort(port.index);
+    this.#forwarder.portRemoved(port);
     accumulate(this.#retired, port.counters);
   }
 
@@ -133,7 +136,7 @@ export class Switch implements Fabric {
   #transmitSegments(from: SwitchPort, frame: Frame): Reason {
     frame.parse();
     let verdict: Reason = this.#segmenter.begin(frame);
-    if (verdict !== R.delivered) return this.#conclude(from, frame, this.#refuse(from, verdict));
+    if (verdict !== R.delivered) return this.#conclude(from, frame, this.refuse(from, verdict));
     while (this.#segmenter.next(this.#segment)) verdict = this.#transmitOne(from, this.#segment);
     return verdict;
   }
@@ -146,74 +149,74 @@ export class Switch implements Fabric {
     const values = from.values;
     values[counter.txFrames] = (values[counter.txFrames] as number) + 1;
     values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length;
-    if (this.#taps.length > 0) for (const tap of this.#taps) tap.sent(frame, from, verdict);
+    if (this.#taps.length > 0)
+      for (const tap of this.#taps) tap.sent(frame, from, verdict, this.#rule);
     return verdict;
   }
 
   #judge(from: SwitchPort, frame: Frame): Reason {
+    this.#rule = null;
     frame.parse();
-    if (!from.linkUp) return this.#refuse(from, R.linkDown);
-    if (frame.headLength < ethernet.bytes) return this.#refuse(from, R.runt);
-    if (frame.length > from.maxFrameBytes) return this.#refuse(from, R.txTooLong);
-    const h = frame.headers;
+    if (!from.linkUp) return this.refuse(from, R.linkDown);
+    if (frame.headLength < ethernet.bytes) return this.refuse(from, R.runt);
+    if (frame.length > from.maxFrameBytes) return this.refuse(from, R.txTooLong);
     if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
-      return this.#refuse(from, R.txBadOffload);
-    if (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi) {
-      if (from.spoofCheck) return this.#refuse(from, R.spoofedSource);
-      this.#learn(from, h.srcMacHi, h.srcMacLo);
-    }
-    if (from.spoofCheck && from.address !== null && hasForeignAddress(frame, from.address))
-      return this.#refuse(from, R.spoofedSource);
-    return this.#forward(from, frame);
-  }
-
-  #forward(from: SwitchPort, frame: Frame): Reason {
-    const h = frame.headers;
-    const owner = this.#owners.lookup(h.dstMacHi, h.dstMacLo);
-    if (owner >= 0) return this.#deliver(owner, frame, from);
-    for (let i = 0; i < this.#responders.length; i++) {
-      const verdict = this.#ask(this.#responders[i] as Responder, from, frame);
-      if (verdict !== notMine) return verdict;
-    }
-    if ((h.dstMacHi & groupBit) === 0) {
-      const learned = this.#learned.lookup(h.dstMacHi, h.dstMacLo, this.#time());
-      if (learned >= 0) return this.#deliver(learned, frame, from);
-    }
-    return this.#flood(from, frame);
-  }
-
-  #flood(from: SwitchPort, frame: Frame): Reason {
-    let verdict: Reason = R.noReceiver;
-    for (let i = 0; i < this.ports.length; i++) {
-      const port = this.ports[i] as SwitchPort | null;
-      if (port === null || port === from) continue;
-      const one = this.#deliver(i, frame, from);
-      if (verdict !== R.delivered) verdict = one;
-    }
-    return verdict === R.noReceiver ? this.#refuse(from, verdict) : verdict;
-  }
-
-  /** Replies wait in the sender's own queue until its burst ends: it is inside `transmit` now. */
-  #ask(responder: Responder, from: SwitchPort, frame: Frame): number {
-    const reply = this.#reply;
-    reply.clear();
-    const verdict = responder.respond(frame, reply, from);
-    if (verdict === notMine) return notMine;
-    if (reply.length > 0) {
-      reply.parse();
-      this.#wait(from, laneOf(from, reply), reply, fromNetwork);
-      this.#touch(from);
-    }
-    return this.#refuse(from, verdict);
-  }
-
-  #deliver(index: number, frame: Frame, from: SwitchPort): Reason {
-    const to = this.ports[index] as SwitchPort;
-    if (to === from) return this.#refuse(from, R.reflected);
-    const verdict = this.#offer(to, frame, from.index);
-    if (this.#taps.length > 0) for (const tap of this.#taps) tap.offered(frame, to, from, verdict);
+      return this.refuse(from, R.txBadOffload);
+    const verdict = this.#forwarder.forward(from, frame);
+    this.#rule = this.#forwarder.rule;
     return verdict;
   }
+
+  // What the forwarder asks for.
+
+  ownerOf(macHi: number, macLo: number): number {
+    return this.#owners.lookup(macHi, macLo);
+  }
+
+  deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
+    const verdict = this.#offer(to, frame, from.index);
+    if (this.#taps.length > 0) this.#tellOffered(frame, to, from, verdict);
+    return verdict;
+  }
+
+  refuse(from: SwitchPort, reason: Reason): Reason {
+    const at = counter.txReason + reason;
+    from.values[at] = (from.values[at] as number) + 1;
+    return reason;
+  }
+
+  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort, reason: Reason): Reason {
+    this.#countRx(to, reason);
+    if (this.#taps.length > 0) this.#tellOffered(frame, to, from, reason);
+    return reason;
+  }
+
+  ask(frame: Frame, from: SwitchPort): number {
+    const reply = this.#reply;
+    for (let i = 0; i < this.#responders.length; i++) {
+      reply.clear();
+      const verdict = (this.#responders[i] as Responder).respond(frame, reply, from);
+      if (verdict === notMine) continue;
+      if (reply.length > 0) this.send(from, reply);
+      return this.refuse(from, verdict);
+    }
+    return notMine;
+  }
+
+  /** Waits in the port's own queue until the burst ends: a sender may be inside `transmit` now. */
+  send(to: SwitchPort, frame: Frame): void {
+    frame.parse();
+    this.#wait(to, laneOf(to, frame), frame, fromNetwork);
+    this.#touch(to);
+  }
+
+  /** The burst's time: the clock is asked once per burst at most. */
+  now(): number {
+    if (this.#now < 0) this.#now = this.#clock.now();
+    return this.#now;
+  }
+
+  // Receivers.
 
   /** Gives the frame to its receiver, or lets it wait behind older ones of its lane. */
   #offer(to: SwitchPort, frame: Frame, tag: number): Reason {
@@ -300,7 +303,7 @@ export class Switch implements Fabric {
       port.waiting--;
       if (this.#taps.length > 0) {
         const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
-        for (const tap of this.#taps) tap.offered(frame, port, from, verdict);
+        for (const tap of this.#taps) tap.offered(frame, port, from, verdict, null);
       }
     }
   }
@@ -320,22 +323,8 @@ export class Switch implements Fabric {
 
   // Small things.
 
-  #learn(from: SwitchPort, hi: number, lo: number): void {
-    // A group address is no source (IEEE 802.1D, 7.8), and what a port owns is never learned.
-    if ((hi & groupBit) !== 0 || this.#owners.lookup(hi, lo) >= 0) return;
-    this.#learned.learn(hi, lo, from.index, this.#time());
-  }
-
-  /** The burst's time: the clock is asked once per burst at most. */
-  #time(): number {
-    if (this.#now < 0) this.#now = this.#clock.now();
-    return this.#now;
-  }
-
-  #refuse(from: SwitchPort, reason: Reason): Reason {
-    const at = counter.txReason + reason;
-    from.values[at] = (from.values[at] as number) + 1;
-    return reason;
+  #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort, verdict: Reason): void {
+    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, this.#forwarder.rule);
   }
 
   #countRx(to: SwitchPort, reason: Reason): void {
@@ -345,16 +334,3 @@ export class Switch implements Fabric {
 }
 
 const laneOf = (to: SwitchPort, frame: Frame): number => to.endpoint?.laneOf(frame) ?? 0;
-
-/** Whether an IPv4 packet or an ARP message says it is from another address than `own`. */
-function hasForeignAddress(frame: Frame, own: number): boolean {
-  const h = frame.headers;
-  let source = own;
-  if (h.ipVersion === 4) source = h.src;
-  else if (h.etherType === etherType.arp && frame.headLength >= h.l3Offset + arp.bytes)
-    source = read32(frame.head, h.l3Offset + arp.senderAddress);
-  return source !== own && source !== unspecified;
-}
-
-/** A guest that asks for an address, or whether one is taken, has none. */
-const unspecified = 0;

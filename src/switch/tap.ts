@@ -4,8 +4,17 @@ import type { Reason } from '../net/reasons.ts';
 import type { SwitchPort } from './port.ts';
 
 export interface Tap {
-  /** `port` sent the frame (as on the wire, parsed) and the switch decided. */
-  sent(frame: Frame, port: SwitchPort, verdict: Reason): void;
+  /**
+   * `port` sent the frame (as on the wire, parsed) and the switch decided. `rule`: the one that
+   * decided, in words for people; null when none did.
+   */
+  sent(frame: Frame, port: SwitchPort, verdict: Reason, rule: string | null): void;
   /** The frame was offered to `port`. `from`: the sender, or null: the network itself. */
-  offered(frame: Frame, port: SwitchPort, from: SwitchPort | null, verdict: Reason): void;
+  offered(
+    frame: Frame,
+    port: SwitchPort,
+    from: SwitchPort | null,
+    verdict: Reason,
+    rule: string | null,
+  ): void;
 }

@@ -1,0 +1,43 @@
+/**
+ * The door between the switch and what decides where frames go. The switch moves frames: links,
+ * sizes, offloads, buffers, queues, counters, taps. A `Forwarder` knows who may send what to whom:
+ * `Bridge` is an Ethernet that learns, `VpcRouter` is a VPC.
+ */
+import type { Frame } from '../net/frame.ts';
+import type { Reason } from '../net/reasons.ts';
+import type { SwitchPort } from './port.ts';
+
+export interface Forwarder {
+  /**
+   * Decides about a frame that `from` sent: parsed, whole, within its link's size. It may rewrite
+   * the frame's head. Everything it asks of its `Delivery` happens before it returns the verdict.
+   */
+  forward(from: SwitchPort, frame: Frame): Reason;
+  /** The rule that decided about the last frame, for people; null when none did. */
+  readonly rule: string | null;
+  portAdded(port: SwitchPort): void;
+  portRemoved(port: SwitchPort): void;
+}
+
+/** What a forwarder may ask of the switch while it decides. */
+export interface Delivery {
+  /** By number; null where a port was removed. */
+  readonly ports: readonly (SwitchPort | null)[];
+  /** The number of the port that owns a MAC, or -1. */
+  ownerOf(macHi: number, macLo: number): number;
+  /** Offers the frame to a port; it may have to wait there. */
+  deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason;
+  /** The frame ends here: counted at its sender. Returns `reason`. */
+  refuse(from: SwitchPort, reason: Reason): Reason;
+  /** The frame ends at its receiver's gate: counted there, and taps are told. Returns `reason`. */
+  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort, reason: Reason): Reason;
+  /** Asks what the network itself answers: the verdict, or `notMine`. Answers go back to `from`. */
+  ask(frame: Frame, from: SwitchPort): number;
+  /**
+   * The network itself sends a frame to `to`, behind what is under way. Allowed at any time, from
+   * timers and sockets too; whoever is not inside a burst calls `flush` after the last one.
+   */
+  send(to: SwitchPort, frame: Frame): void;
+  /** The burst's time, in nanoseconds. */
+  now(): number;
+}
