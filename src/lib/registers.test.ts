@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { RegisterBank, reg, regArray, registerMap } from './registers.ts';
 
 const map = registerMap('sample', 0x100, {
-  VERSION: reg(0x0, 'ro', 'version', 0x1234),
+  VERSION: reg(0x0, 'ro', 'version', { reset: 0x1234 }),
   CONTROL: reg(0x4, 'rw', 'control'),
   DOORBELL: reg(0x8, 'wo', 'doorbell'),
   CAUSE: reg(0xc, 'rw1c', 'cause'),
   COUNT: reg(0x10, 'rc', 'count'),
+  LENGTH: reg(0x14, 'rw', 'length', { writable: 0xfff80 }),
+  TIMER: reg(0x18, 'ro', 'timer'),
   TAIL: regArray(0x40, 4, 0x10, 'rw', 'tail'),
 });
 
@@ -26,6 +28,15 @@ test('each access mode does what its name says', () => {
   bank.set('COUNT', 9);
   assert.equal(bank.read32(0x10), 9);
   assert.equal(bank.read32(0x10), 0);
+});
+
+test('bits that cannot be written keep their value, and a source is asked at each read', () => {
+  let time = 1;
+  const bank = new RegisterBank(map, {}, { TIMER: () => time++ });
+  bank.write32(0x14, 0xffff_ffff);
+  assert.equal(bank.read32(0x14), 0xfff80);
+  assert.equal(bank.read32(0x18), 1);
+  assert.equal(bank.read32(0x18), 2);
 });
 
 test('a hook is told what was written, what stood there before, and which copy', () => {

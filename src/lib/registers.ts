@@ -15,19 +15,17 @@ export type Register = {
   readonly doc: string;
   /** The value after reset. */
   readonly reset: number;
+  /** Bits that a write can change, where the access mode lets it change any. */
+  readonly writable: number;
   /** How many copies there are, and how many bytes apart. */
   readonly count: number;
   readonly stride: number;
 };
 
-export const reg = (offset: number, access: Access, doc: string, reset = 0): Register => ({
-  offset,
-  access,
-  doc,
-  reset,
-  count: 1,
-  stride: 4,
-});
+type More = { readonly reset?: number; readonly writable?: number };
+
+export const reg = (offset: number, access: Access, doc: string, more: More = {}): Register =>
+  regArray(offset, 1, 4, access, doc, more);
 
 /** `count` copies of a register, `stride` bytes apart. */
 export const regArray = (
@@ -36,7 +34,8 @@ export const regArray = (
   stride: number,
   access: Access,
   doc: string,
-): Register => ({ offset, access, doc, reset: 0, count, stride });
+  { reset = 0, writable = 0xffff_ffff }: More = {},
+): Register => ({ offset, access, doc, reset, writable, count, stride });
 
 export type Registers = Readonly<Record<string, Register>>;
 
@@ -69,6 +68,8 @@ export function registerMap<const R extends Registers>(
 /** Runs after the access mode was applied; `value` is what was written, `index` counts copies. */
 export type WriteHook = (value: number, previous: number, index: number) => void;
 export type Hooks<R extends Registers> = { readonly [K in keyof R]?: WriteHook };
+/** What a register holds that changes by itself; asked whenever the guest reads it. */
+export type Sources<R extends Registers> = { readonly [K in keyof R]?: (index: number) => number };
 
 export class RegisterBank<R extends Registers> {
   readonly map: RegisterMap<R>;
@@ -79,11 +80,12 @@ export class RegisterBank<R extends Registers> {
   readonly #clearsOnRead: Uint8Array;
   readonly #names: (string | undefined)[];
   readonly #hooks: (WriteHook | undefined)[];
+  readonly #sources: (((index: number) => number) | undefined)[];
   readonly #index: Uint16Array;
   /** Accesses to offsets that the map does not name. */
   unknownAccesses = 0;
 
-  constructor(map: RegisterMap<R>, hooks: Hooks<R> = {}) {
+  constructor(map: RegisterMap<R>, hooks: Hooks<R> = {}, sources: Sources<R> = {}) {
     const words = map.sizeBytes >>> 2;
     this.map = map;
     this.#words = new Uint32Array(words);
@@ -93,13 +95,15 @@ export class RegisterBank<R extends Registers> {
     this.#clearsOnRead = new Uint8Array(words);
     this.#names = new Array<string | undefined>(words).fill(undefined);
     this.#hooks = new Array<WriteHook | undefined>(words).fill(undefined);
+    this.#sources = new Array<undefined>(words).fill(undefined);
     this.#index = new Uint16Array(words);
     this.#each((key, register, index, w) => {
-      const { access } = register;
+      const { access, writable } = register;
       this.#names[w] = register.count === 1 ? key : `${key}[${index}]`;
       this.#index[w] = index;
       this.#hooks[w] = hooks[key];
-      if (access === 'rw' || access === 'wo') this.#writable[w] = 0xffff_ffff;
+      this.#sources[w] = sources[key];
+      if (access === 'rw' || access === 'wo') this.#writable[w] = writable;
       if (access !== 'wo') this.#readable[w] = 0xffff_ffff;
       if (access === 'rw1c') this.#clearsOnWrite[w] = 0xffff_ffff;
       if (access === 'rc') this.#clearsOnRead[w] = 1;
@@ -121,6 +125,8 @@ export class RegisterBank<R extends Registers> {
       this.unknownAccesses++;
       return 0;
     }
+    const source = this.#sources[w];
+    if (source !== undefined) this.#words[w] = source(this.#index[w] as number);
     const value = (this.#words[w] as number) & (this.#readable[w] as number);
     if (this.#clearsOnRead[w] === 1) this.#words[w] = 0;
     return value >>> 0;

@@ -48,6 +48,8 @@ export class Frame {
   offload = 0;
   /** TCP payload bytes per segment, or 0: not to be segmented. */
   mss = 0;
+  /** Where the IP header to be segmented stands when it is a tunnel's inner one; 0: it is not. */
+  innerAt = 0;
 
   /** What is known of the sums, for the receiver's completion: 0 unknown, 1 right, 2 wrong. */
   ipv4Sum = 0;
@@ -62,6 +64,7 @@ export class Frame {
     this.segmentCount = 0;
     this.offload = 0;
     this.mss = 0;
+    this.innerAt = 0;
     this.ipv4Sum = 0;
     this.l4Sum = 0;
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Prng } from '../lib/prng.ts';
 import { pseudoHeaderSum } from './checksum.ts';
 import { checksum, Frame } from './frame.ts';
-import { finishOffload, sumVerdict, verifySums } from './offload.ts';
+import { finishOffload, finishPartial, sumVerdict, verifySums } from './offload.ts';
 import { R } from './reasons.ts';
 import { buildPacket, frameBytes, loadPieces, type PacketSpec } from './testing-packets.ts';
 
@@ -136,4 +136,19 @@ test('no UDP checksum is unknown over IPv4 and wrong over IPv6', () => {
   };
   assert.equal(verdict(4), sumVerdict.unknown);
   assert.equal(verdict(6), sumVerdict.wrong);
+});
+
+test('a checksum is put where the sender says, and only into the head', () => {
+  const frame = new Frame();
+  const right = buildPacket({ protocol: 'udp', payload: new Uint8Array(301).fill(7) });
+  const bytes = right.slice();
+  const [start, at] = [34, 40];
+  const pseudo = pseudoHeaderSum(right, 26, 4, 17, right.length - start);
+  bytes.set([pseudo >>> 8, pseudo & 255], at);
+  loadPieces(frame, bytes, 64, [100]);
+  assert.ok(finishPartial(frame, start, at));
+  assert.deepEqual(frameBytes(frame), right);
+  assert.ok(!finishPartial(frame, start, 63), 'the field would leave the head');
+  assert.ok(!finishPartial(frame, start, start - 2));
+  assert.ok(!finishPartial(frame, right.length + 1, right.length + 1));
 });

@@ -80,6 +80,17 @@ export function finishOffload(frame: Frame): Reason {
   return R.delivered;
 }
 
+/**
+ * The L4 checksum where a sender says that it stands, at `at`, of all bytes from `start` on; the
+ * field holds the pseudo-header's sum. False when the field is not in the frame's head.
+ */
+export function finishPartial(frame: Frame, start: number, at: number): boolean {
+  if (start > frame.length || at < start || at + 2 > frame.headLength) return false;
+  const value = ~sumFrame(frame, start, frame.length) & 0xffff;
+  write16(frame.head, at, value === 0 ? 0xffff : value);
+  return true;
+}
+
 /** Computes an IPv4 header's checksum in place. */
 export function writeIpv4Checksum(head: Uint8Array, l3Offset: number): void {
   write16(head, l3Offset + ipv4.checksum, 0);

@@ -88,6 +88,17 @@ export class Headers {
     else if (type === etherType.vlan || type === etherType.serviceVlan) this.malformed = true;
   }
 
+  /** Fills the fields of an IP packet at `at`, behind other headers of a tunnel. */
+  parseIp(head: DataView, at: number, headLength: number, length: number, toSegment: boolean) {
+    this.#clear();
+    this.malformed = true;
+    this.l3Offset = at;
+    if (at >= headLength) return;
+    const version = head.getUint8(at) >>> 4;
+    if (version === 4) this.#ipv4(head, at, headLength, length, toSegment);
+    else if (version === 6) this.#ipv6(head, at, headLength, length, toSegment);
+  }
+
   #clear(): void {
     this.vlan = -1;
     this.ipVersion = 0;

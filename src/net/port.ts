@@ -23,6 +23,12 @@ export interface Port {
   readonly overruns: number;
   /** From now on `endpoint` is given the frames of this port; null: nobody is. */
   connect(endpoint: Endpoint | null): void;
+  /** The port's own address is `mac` from now on; false: it belongs to another port. */
+  setMac(mac: number | null): boolean;
+  /** Frames for `mac` come here too, and may be sent from it; false as above. */
+  addMac(mac: number): boolean;
+  /** Undoes `addMac`. */
+  removeMac(mac: number): void;
 }
 
 /** The device's side: what the switch may ask. */

@@ -41,6 +41,7 @@ export const reasons = {
   bandwidthExceeded: [34, "more than the instance's bandwidth allowance"],
   packetRateExceeded: [35, "more packets than the instance's allowance"],
   otherSubnet: [36, "the frame is addressed to another subnet's interface, not to the router"],
+  rxFiltered: [37, "the receiver's address and VLAN filters do not take it"],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type ReasonName = keyof typeof reasons;

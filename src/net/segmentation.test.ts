@@ -111,3 +111,32 @@ test('what is not an unfragmented TCP packet with all headers in the head is ref
   const huge = buildPacket({ payload: new Uint8Array(65_520) });
   assert.equal(begin(huge, 65_530), R.txBadOffload);
 });
+
+test('of a tunnelled packet the inner one is cut up, behind outer headers as they are', () => {
+  const inner = { payload: Uint8Array.from({ length: 3000 }, (_, i) => i), sequence: 5 };
+  const outer = buildPacket({ protocol: 'udp', payload: buildPacket(inner) });
+  const innerAt = 14 + 20 + 8 + 14;
+  const frame = new Frame();
+  loadPieces(frame, outer, 200, [700, 700]);
+  frame.mss = 1000;
+  frame.innerAt = innerAt;
+  frame.parse();
+  const segmenter = new Segmenter();
+  assert.equal(segmenter.begin(frame), R.delivered);
+  const out = new Frame();
+  const outerBytes = innerAt - 14;
+  for (let i = 0; segmenter.next(out); i++) {
+    const bytes = frameBytes(out);
+    assert.deepEqual(bytes.subarray(0, outerBytes), outer.subarray(0, outerBytes));
+    const expected = buildPacket({
+      ...inner,
+      payload: inner.payload.subarray(i * 1000, (i + 1) * 1000),
+      sequence: 5 + i * 1000,
+      identification: 7 + i,
+    });
+    assert.deepEqual(bytes.subarray(outerBytes), expected);
+    assert.deepEqual([out.ipv4Sum, out.l4Sum], [0, 0], 'the outer sums are not known');
+  }
+  frame.innerAt = 300;
+  assert.equal(segmenter.begin(frame), R.txBadOffload, 'no headers in what was copied');
+});

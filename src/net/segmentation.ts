@@ -4,7 +4,8 @@
  * Headers are repeated as hardware does it: lengths, sequence numbers and IPv4 identification
  * advance; FIN and PSH stand on the last frame only, CWR on the first only (RFC 3168); both
  * checksums are computed. Payload is not copied: the produced frames name sub-ranges of the
- * sender's segments.
+ * sender's segments. Of a tunnelled packet the outer headers are repeated as they are: their sender
+ * made them right for every frame (Linux: GSO_PARTIAL).
  */
 import { read16, read32, write16, write32 } from './bytes.ts';
 import { fold, sumBytes } from './checksum.ts';
@@ -13,7 +14,7 @@ import type { Frame } from './frame.ts';
 import { ipProtocol, ipv4 } from './ipv4.ts';
 import { ipv6 } from './ipv6.ts';
 import { pseudoSumOf, sumFrame, sumVerdict, writeL4Checksum } from './offload.ts';
-import { fragment } from './parse.ts';
+import { fragment, Headers } from './parse.ts';
 import { R, type Reason } from './reasons.ts';
 import { tcp, tcpFlag } from './tcp.ts';
 
@@ -25,6 +26,9 @@ const onlyLast = tcpFlag.fin | tcpFlag.psh;
 
 export class Segmenter {
   #frame: Frame | null = null;
+  /** The frame's, or those of the packet in the tunnel. */
+  #headers = new Headers();
+  readonly #inner = new Headers();
   /** Bytes of headers, and of the payload that is still to be sent. */
   #headerBytes = 0;
   #left = 0;
@@ -47,7 +51,10 @@ export class Segmenter {
    * not an unfragmented TCP packet whose headers all lie in the head.
    */
   begin(frame: Frame): Reason {
-    const { head, headers: h } = frame;
+    const { head, innerAt } = frame;
+    const h = innerAt > 0 ? this.#inner : frame.headers;
+    if (innerAt > 0) h.parseIp(frame.headView, innerAt, frame.headLength, frame.length, true);
+    this.#headers = h;
     const fits =
       frame.mss >= minMss &&
       h.ipVersion !== 0 &&
@@ -129,7 +136,8 @@ export class Segmenter {
 
   /** Writes what differs from frame to frame, checksums included. */
   #finish(frame: Frame, out: Frame, payload: number): void {
-    const h = frame.headers;
+    const h = this.#headers;
+    const plain = frame.innerAt === 0; // the sums that receivers ask about are the outer ones
     const head = out.head;
     const l3 = h.l3Offset;
     const l4 = h.l4Offset;
@@ -140,7 +148,7 @@ export class Segmenter {
       const sum = fold(this.#ipv4Base + ipBytes + this.#identification);
       write16(head, l3 + ipv4.checksum, ~sum);
       this.#identification = (this.#identification + 1) & 0xffff;
-      out.ipv4Sum = sumVerdict.right;
+      if (plain) out.ipv4Sum = sumVerdict.right;
     } else write16(head, l3 + ipv6.payloadLength, ipBytes - ipv6.bytes);
 
     let flags = this.#flags;
@@ -153,7 +161,7 @@ export class Segmenter {
     const varying = (sequence >>> 16) + (sequence & 0xffff) + flags + l4Bytes;
     const sum = this.#tcpBase + varying + sumFrame(out, this.#headerBytes, out.length);
     writeL4Checksum(head, l4 + tcp.checksum, ipProtocol.tcp, fold(sum));
-    out.l4Sum = sumVerdict.right;
+    if (plain) out.l4Sum = sumVerdict.right;
     this.#sequence = (sequence + payload) | 0;
   }
 }

@@ -9,7 +9,7 @@ import type { DmaRange, GuestMemory } from './guest-memory.ts';
 
 export class GuestRing {
   readonly iova: number;
-  /** Entries; a power of two. */
+  /** Entries. Where that is no power of two, indexes stay below it. */
   readonly depth: number;
   readonly entryWords: number;
   words: Int32Array = new Int32Array(0);
@@ -30,7 +30,7 @@ export class GuestRing {
     this.#memory = memory;
     this.iova = iova;
     this.depth = depth;
-    this.#mask = depth - 1;
+    this.#mask = isRingDepth(depth, depth) ? depth - 1 : -1;
     this.entryWords = entryBytes >>> 2;
     this.#use = use;
   }
@@ -46,7 +46,7 @@ export class GuestRing {
     return true;
   }
 
-  /** The first word of entry `index`, which may count on beyond the ring's end. */
+  /** The first word of entry `index`, which may count on beyond the end of 2^n entries. */
   at(index: number): number {
     return this.#base + (index & this.#mask) * this.entryWords;
   }

@@ -38,7 +38,8 @@ export class Bridge implements Forwarder {
   forward(from: SwitchPort, frame: Frame): Reason {
     const h = frame.headers;
     if (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi) {
-      if (from.spoofCheck) return this.#delivery.refuse(from, R.spoofedSource);
+      if (from.spoofCheck && this.#delivery.ownerOf(h.srcMacHi, h.srcMacLo) !== from.index)
+        return this.#delivery.refuse(from, R.spoofedSource);
       this.#learn(from, h.srcMacHi, h.srcMacLo);
     }
     if (from.spoofCheck && from.address !== null && hasForeignAddress(frame, from.address))

@@ -40,6 +40,13 @@ export class OwnerTable {
     return true;
   }
 
+  /** What another port owns stays. */
+  remove(mac: number, port: number): void {
+    if (this.#owners.get(mac) !== port) return;
+    this.#owners.delete(mac);
+    this.#rebuild();
+  }
+
   removePort(port: number): void {
     for (const [mac, owner] of this.#owners) if (owner === port) this.#owners.delete(mac);
     this.#rebuild();

@@ -29,6 +29,8 @@ export interface Fabric {
   transmit(from: SwitchPort, frame: Frame): Reason;
   flush(): void;
   drain(port: SwitchPort): void;
+  own(port: SwitchPort, mac: number): boolean;
+  disown(port: SwitchPort, mac: number): void;
 }
 
 const defaultMtu = 9216;
@@ -41,9 +43,9 @@ export class SwitchPort implements Port {
   readonly index: number;
   readonly name: string;
   /** Or null: it has none of its own. */
-  readonly mac: number | null;
-  readonly macHi: number;
-  readonly macLo: number;
+  mac: number | null = null;
+  macHi = -1;
+  macLo = 0;
   spoofCheck: boolean;
   /** Or null: any. */
   readonly address: number | null;
@@ -71,9 +73,7 @@ export class SwitchPort implements Port {
     this.#fabric = fabric;
     this.index = index;
     this.name = options.name;
-    this.mac = options.mac ?? null;
-    this.macHi = options.mac === undefined ? -1 : macHi(options.mac);
-    this.macLo = options.mac === undefined ? 0 : macLo(options.mac);
+    this.#keepMac(options.mac ?? null);
     this.spoofCheck = options.spoofCheck ?? false;
     this.address = options.address ?? null;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
@@ -103,6 +103,28 @@ export class SwitchPort implements Port {
     this.endpoint = endpoint;
     this.stalled.fill(0);
     this.#discard(R.noReceiver);
+  }
+
+  setMac(mac: number | null): boolean {
+    if (mac === this.mac) return true;
+    if (mac !== null && !this.addMac(mac)) return false;
+    if (this.mac !== null) this.removeMac(this.mac);
+    this.#keepMac(mac);
+    return true;
+  }
+
+  addMac(mac: number): boolean {
+    return this.#fabric.own(this, mac);
+  }
+
+  removeMac(mac: number): void {
+    this.#fabric.disown(this, mac);
+  }
+
+  #keepMac(mac: number | null): void {
+    this.mac = mac;
+    this.macHi = mac === null ? -1 : macHi(mac);
+    this.macLo = mac === null ? 0 : macLo(mac);
   }
 
   /** The queue of a lane. */

@@ -79,6 +79,24 @@ test('with the source check on, foreign sources are dropped and counted', () => 
   assert.equal(ends[0].port.counters.get('tx_spoofedSource'), 1);
 });
 
+test('a port may take another address, and further ones; nobody else can have them', () => {
+  const { ends } = lab(3, true, { spoofCheck: true });
+  const [a, b, c] = ends;
+  assert.ok(a.port.addMac(macNumber(9)));
+  assert.ok(!b.port.addMac(macNumber(9)));
+  assert.ok(!b.port.setMac(macNumber(1)));
+  assert.equal(a.send(packet(9, 2)), R.delivered);
+  assert.equal(b.send(packet(2, 9)), R.delivered);
+  assert.ok(b.port.setMac(macNumber(7)));
+  assert.equal(b.send(packet(2, 1)), R.spoofedSource, 'its old address is foreign to it now');
+  assert.equal(a.send(packet(1, 7)), R.delivered);
+  a.port.removeMac(macNumber(9));
+  assert.equal(a.send(packet(9, 3)), R.spoofedSource);
+  assert.ok(b.port.setMac(null));
+  assert.ok(c.port.setMac(macNumber(7)), 'an address that was given up is free');
+  assert.deepEqual(counts(ends), [1, 2, 0]);
+});
+
 test('with an address given, other IPv4 and ARP sources are dropped; none at all is not', () => {
   const address = parseIpv4('10.0.0.10');
   const { ends } = lab(2, true, { spoofCheck: true, address });

@@ -93,6 +93,14 @@ export class Switch implements Fabric, Delivery {
     accumulate(this.#retired, port.counters);
   }
 
+  own(port: SwitchPort, mac: number): boolean {
+    return this.#owners.add(mac, port.index);
+  }
+
+  disown(port: SwitchPort, mac: number): void {
+    this.#owners.remove(mac, port.index);
+  }
+
   /** Responders are asked in the order in which they were added. */
   addResponder(responder: Responder): void {
     this.#responders.push(responder);

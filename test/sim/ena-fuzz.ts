@@ -63,6 +63,15 @@ class CountingPort implements Port {
   connect(endpoint: Endpoint | null): void {
     this.#port.connect(endpoint);
   }
+  setMac(mac: number | null): boolean {
+    return this.#port.setMac(mac);
+  }
+  addMac(mac: number): boolean {
+    return this.#port.addMac(mac);
+  }
+  removeMac(mac: number): void {
+    this.#port.removeMac(mac);
+  }
 }
 
 /** A submission queue that the fuzzer knows of: where its entries are, and how far apart. */

@@ -15,7 +15,6 @@ import {
 } from '../../defs/ena-regs.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import { RegisterBank } from '../../lib/registers.ts';
-import { TokenBucket } from '../../lib/token-bucket.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { Endpoint, Port } from '../../net/port.ts';
 import { R, type Reason } from '../../net/reasons.ts';
@@ -27,6 +26,7 @@ import type {
   PolledFunction,
   ResetCause,
 } from '../../pci/function.ts';
+import { limitRate } from '../common/paced-sender.ts';
 import { AdminQueue } from './admin-queue.ts';
 import { Allowances } from './allowances.ts';
 import { bar0, doorbellAt, interruptAt, maxQueuePairs } from './bar.ts';
@@ -56,9 +56,6 @@ import { Vectors } from './vectors.ts';
 /** Time-outs in units of 100 ms, as CAPS gives them. */
 const resetTimeout = 30;
 const adminTimeout = 0;
-/** What a function with a limited rate may send at once. */
-const burstSeconds = 0.005;
-const minBurstBytes = 16_384;
 
 export type EnaOptions = {
   /** 6 bytes. */
@@ -233,9 +230,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
 
   /** Limits what the function may send, in bits per second; null: no limit. */
   setRate(rateBps: number | null): void {
-    const burstBytes = Math.max(minBurstBytes, ((rateBps ?? 0) / 8) * burstSeconds);
-    const now = this.#host.clock.now();
-    this.#queueHost.rate = rateBps === null ? null : new TokenBucket(rateBps, burstBytes, now);
+    limitRate(this.#queueHost, rateBps);
   }
 
   /** Asks the driver to reset the function; false when it has not enabled that event. */

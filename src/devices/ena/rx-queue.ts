@@ -9,6 +9,7 @@ import { sumVerdict, verifySums } from '../../net/offload.ts';
 import { fragment } from '../../net/parse.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
+import { scatter } from '../common/frame-scatter.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { enaRules } from './rules.ts';
 import type { QueueHost, SubmissionQueueShape } from './tx-queue.ts';
@@ -101,32 +102,19 @@ export class RxQueue {
   }
 
   #scatter(frame: Frame, buffers: number): boolean {
+    const { memory } = this.#host;
     let from = 0;
     for (let i = 0; i < buffers; i++) {
       const room = this.#room[i] as number;
       const length = Math.min(room, frame.length - from);
       this.#room[i] = length;
-      if (!this.#fill(this.#address[i] as number, frame, from, length)) {
+      if (!scatter(memory, this.#address[i] as number, frame, from, length)) {
         this.#host.fail(enaRules['rx-bad-address'], () => `queue ${this.shape.index}`);
         return false;
       }
       from += length;
     }
     return true;
-  }
-
-  #fill(iova: number, frame: Frame, from: number, length: number): boolean {
-    const { memory } = this.#host;
-    const window = memory.locate(iova, length);
-    if (window < 0) return false;
-    const bytes = memory.writableBytes(window);
-    if (bytes !== null) {
-      frame.copyPart(from, length, bytes, iova - memory.base(window));
-      return true;
-    }
-    const copy = new Uint8Array(length); // only for clients that share no memory
-    frame.copyPart(from, length, copy, 0);
-    return memory.write(iova, copy, 0, length);
   }
 
   #complete(frame: Frame, buffers: number, hash: number): void {

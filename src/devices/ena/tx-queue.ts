@@ -4,14 +4,12 @@
  */
 import { COMPLETION_POLICY } from '../../defs/ena-admin.ts';
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
-import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
-import type { TokenBucket } from '../../lib/token-bucket.ts';
-import { copyBytes } from '../../net/copy.ts';
-import { checksum, Frame, maxFrameBytes } from '../../net/frame.ts';
-import type { Port } from '../../net/port.ts';
+import { checksum, type Frame } from '../../net/frame.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
+import { FrameGather, gathered } from '../common/frame-gather.ts';
+import { PacedSender, type Sendable, type SenderHost } from '../common/paced-sender.ts';
 import type { Settings } from './basic-features.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import type { DeviceTime } from './device-time.ts';
@@ -20,18 +18,14 @@ import { enaRules } from './rules.ts';
 import type { EnaStats } from './stats.ts';
 
 /** What a queue needs of the function it belongs to. */
-export type QueueHost = {
+export type QueueHost = SenderHost & {
   readonly memory: GuestMemory;
   readonly diagnostics: Diagnostics;
-  readonly clock: Clock;
-  readonly port: Port;
   readonly stats: EnaStats;
   /** The driver broke a rule that real hardware does not survive: everything stops. */
   fail(rule: Rule, detail: () => string): void;
   readonly settings: Settings;
   readonly time: DeviceTime;
-  /** What the function may send; null: as much as it can. */
-  rate: TokenBucket | null;
 };
 
 export type SubmissionQueueShape = {
@@ -52,12 +46,10 @@ export type TxQueueShape = SubmissionQueueShape & {
   readonly maxDescsPerPacket: number;
 };
 
-/** What one doorbell may cause at once. */
-const framesPerTurn = 2048;
 /** Ethernet header and one VLAN tag. */
 export const l2Bytes = 18;
 
-export class TxQueue {
+export class TxQueue implements Sendable {
   readonly shape: TxQueueShape;
   readonly cq: CompletionQueue;
   readonly #host: QueueHost;
@@ -66,17 +58,12 @@ export class TxQueue {
   readonly #headWord: GuestRing;
   readonly #desc = txDesc.create();
   readonly #meta = txMetaDesc.create();
-  readonly #frame = new Frame();
-  readonly #headWords = new Int32Array(this.#frame.head.buffer);
-  /** Copies of buffers that only the client can reach; one per segment, made when needed. */
-  #bounce: Uint8Array = new Uint8Array(0);
-  #bounced = 0;
+  readonly #gather: FrameGather;
+  readonly #headWords: Int32Array;
+  readonly #sender: PacedSender;
   /** Segment size and length of the headers, as the last meta descriptor stored them. */
   #mss = 0;
   #l3l4Bytes = 0;
-  /** Frames that may still be sent in this turn, and the turn in which to go on. */
-  #budget = 0;
-  #rest: Timer | null = null;
   /** In entries: what was sent, and what the driver has posted. */
   #head = 0;
   #tail = 0;
@@ -87,6 +74,9 @@ export class TxQueue {
     this.cq = cq;
     this.#host = host;
     this.#entry = shape.entry;
+    this.#gather = new FrameGather(host.memory);
+    this.#headWords = new Int32Array(this.#gather.frame.head.buffer);
+    this.#sender = new PacedSender(this, host);
     this.#ring = new GuestRing(memory, shape.iova, shape.depth, shape.entry.entryBytes, 'read');
     this.#headWord = new GuestRing(host.memory, shape.headWriteback, 1, 4, 'write');
   }
@@ -122,39 +112,33 @@ export class TxQueue {
       );
       return;
     }
-    if (this.#rest === null) this.#run();
+    this.#sender.kick();
   }
 
   /** Nothing more is sent. */
   close(): void {
-    this.#rest?.cancel();
-    this.#rest = null;
+    this.#sender.stop();
     this.#tail = this.#head;
   }
 
-  /** Sends as much as one turn may; the rest comes in the next one. */
-  #run(): void {
-    this.#rest = null;
-    if (!this.#ring.attach() || !this.cq.ring.attach()) {
-      this.#host.fail(enaRules['sq-memory'], () => `Tx queue ${this.shape.index} was unmapped`);
-      return;
-    }
-    const { clock, port, rate } = this.#host;
-    this.#budget = framesPerTurn;
-    let waitNs = rate === null ? 0 : rate.waitNs(clock.now());
-    while (waitNs === 0 && this.#head !== this.#tail && this.#budget > 0 && this.#sendOne())
-      if (rate !== null) waitNs = rate.waitNs(clock.now());
+  ready(): boolean {
+    if (this.#ring.attach() && this.cq.ring.attach()) return true;
+    this.#host.fail(enaRules['sq-memory'], () => `Tx queue ${this.shape.index} was unmapped`);
+    return false;
+  }
+
+  get pending(): boolean {
+    return this.#head !== this.#tail;
+  }
+
+  turnEnds(): void {
     this.cq.flush();
-    port.flush();
-    if ((waitNs > 0 || this.#budget <= 0) && this.#head !== this.#tail)
-      this.#rest = clock.after(waitNs, () => this.#run());
   }
 
   /** False: the rest of the ring holds no complete packet, or the function has failed. */
-  #sendOne(): boolean {
-    const frame = this.#frame;
-    frame.clear();
-    this.#bounced = 0;
+  sendOne(): boolean {
+    this.#gather.begin(headBytes);
+    const { frame } = this.#gather;
     if (!this.#entry.cachesMeta) this.#forgetMeta();
     let requestId = 0;
     let wantsCompletion = 0;
@@ -196,7 +180,7 @@ export class TxQueue {
       }
       wantsCompletion |= desc.comp_req;
       data++;
-      if (!this.#gather(at)) return false;
+      if (!this.#addBuffer(at)) return false;
       if (desc.last === 0) continue;
       this.#head = at + 1;
       if (tso === 1) {
@@ -230,8 +214,9 @@ export class TxQueue {
     const { words } = this.#ring;
     const from = this.#ring.at(this.#head) + firstDescs * descriptorWords;
     for (let i = 0; i < (length + 3) >>> 2; i++) this.#headWords[i] = words[from + i] as number;
-    this.#frame.headLength = length;
-    this.#frame.length = length;
+    const { frame } = this.#gather;
+    frame.headLength = length;
+    frame.length = length;
     return true;
   }
 
@@ -250,54 +235,28 @@ export class TxQueue {
   }
 
   /** Adds the buffer of the current descriptor to the frame. */
-  #gather(at: number): boolean {
+  #addBuffer(at: number): boolean {
     const desc = this.#desc;
-    const frame = this.#frame;
-    const length = desc.length;
-    if (length === 0) return true;
-    if (frame.length + length > maxFrameBytes) return this.#fail(enaRules['tx-too-long'], at);
     const iova = desc.addr_hi * 2 ** 32 + desc.buff_addr_lo;
-    const { memory } = this.#host;
-    const window = memory.locate(iova, length);
-    if (window < 0) return this.#fail(enaRules['tx-bad-address'], at);
-    let bytes = memory.readableBytes(window);
-    let start = iova - memory.base(window);
-    if (bytes === null) {
-      start = this.#bounced;
-      bytes = this.#fetch(iova, length);
-      if (bytes === null) return this.#fail(enaRules['tx-bad-address'], at);
-    }
-    // A pushed header may be longer than the head of other frames: then nothing joins it.
-    const room = Math.max(0, headBytes - frame.headLength);
-    const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
-    if (inHead > 0) {
-      copyBytes(bytes, start, frame.head, frame.headLength, inHead);
-      frame.headLength += inHead;
-      frame.length += inHead;
-      if (inHead === length) return true;
-    }
-    if (frame.add(bytes, start + inHead, length - inHead)) return true;
+    const outcome = this.#gather.add(iova, desc.length);
+    if (outcome === gathered.added) return true;
+    if (outcome === gathered.badAddress) return this.#fail(enaRules['tx-bad-address'], at);
+    if (outcome === gathered.tooLong) return this.#fail(enaRules['tx-too-long'], at);
     return this.#fail(enaRules['tx-too-many-descs'], at);
-  }
-
-  #fetch(iova: number, length: number): Uint8Array | null {
-    if (this.#bounce.length === 0) this.#bounce = new Uint8Array(2 * maxFrameBytes);
-    if (!this.#host.memory.read(iova, length, this.#bounce, this.#bounced)) return null;
-    this.#bounced += length;
-    return this.#bounce;
   }
 
   #transmit(frame: Frame): void {
     const { stats, settings, diagnostics, port } = this.#host;
     const { mtu } = settings;
     const packetBytes = frame.mss === 0 ? frame.length - l2Bytes : frame.mss + this.#l3l4Bytes;
-    this.#budget -= frame.mss === 0 ? 1 : Math.ceil(frame.length / frame.mss);
+    const frames = frame.mss === 0 ? 1 : Math.ceil(frame.length / frame.mss);
     if (packetBytes > mtu) {
+      this.#sender.spend(frames, 0);
       stats.txDrops++;
       diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${mtu}`);
       return;
     }
-    this.#host.rate?.spend(frame.length);
+    this.#sender.spend(frames, frame.length);
     stats.txPackets++;
     stats.txBytes += frame.length;
     port.transmit(frame);

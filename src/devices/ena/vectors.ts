@@ -7,7 +7,8 @@
  * completion, for all that have come until then.
  */
 import { intrReg } from '../../defs/ena-io.ts';
-import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { OneShots } from '../../lib/one-shots.ts';
 import type { Interrupts } from '../../pci/function.ts';
 
 const nsPerUs = 1000;
@@ -16,7 +17,6 @@ const receive = 2;
 
 export class Vectors {
   readonly #interrupts: Interrupts;
-  readonly #clock: Clock;
   /** Nanoseconds per unit of delay; 0: there is no moderation. */
   readonly #unitNs: number;
   readonly #armed: Uint8Array;
@@ -24,19 +24,18 @@ export class Vectors {
   readonly #pending: Uint8Array;
   readonly #rxDelay: Uint16Array;
   readonly #txDelay: Uint16Array;
-  readonly #timers: (Timer | null)[];
+  readonly #timers: OneShots;
   readonly #register = intrReg.create();
   readonly #word = new Int32Array(1);
 
   constructor(count: number, interrupts: Interrupts, clock: Clock, resolutionUs: number) {
     this.#interrupts = interrupts;
-    this.#clock = clock;
     this.#unitNs = resolutionUs * nsPerUs;
     this.#armed = new Uint8Array(count);
     this.#pending = new Uint8Array(count);
     this.#rxDelay = new Uint16Array(count);
     this.#txDelay = new Uint16Array(count);
-    this.#timers = new Array<Timer | null>(count).fill(null);
+    this.#timers = new OneShots(count, clock, (vector) => this.#fire(vector));
   }
 
   get count(): number {
@@ -44,8 +43,7 @@ export class Vectors {
   }
 
   reset(): void {
-    for (const timer of this.#timers) timer?.cancel();
-    this.#timers.fill(null);
+    this.#timers.cancelAll();
     this.#armed.fill(0);
     this.#pending.fill(0);
     this.#rxDelay.fill(0);
@@ -68,8 +66,7 @@ export class Vectors {
   #schedule(vector: number, pending: number): void {
     const isRx = (pending & receive) !== 0;
     const delay = ((isRx ? this.#rxDelay : this.#txDelay)[vector] as number) * this.#unitNs;
-    if (delay === 0) this.#fire(vector);
-    else this.#timers[vector] ??= this.#clock.after(delay, () => this.#fire(vector));
+    this.#timers.start(vector, delay);
   }
 
   /** The driver's write to the vector's interrupt register. */
@@ -88,8 +85,6 @@ export class Vectors {
   }
 
   #fire(vector: number): void {
-    this.#timers[vector]?.cancel();
-    this.#timers[vector] = null;
     if (this.#armed[vector] === 0) return;
     this.#armed[vector] = 0;
     this.#pending[vector] = 0;

@@ -1,0 +1,23 @@
+/** Frames into the buffers that a guest posted, straight from where they lie. */
+import type { Frame } from '../../net/frame.ts';
+import type { GuestMemory } from '../../pci/guest-memory.ts';
+
+/** Copies `length` bytes of the frame from `from` on to a DMA address; false: it cannot be. */
+export function scatter(
+  memory: GuestMemory,
+  iova: number,
+  frame: Frame,
+  from: number,
+  length: number,
+): boolean {
+  const window = memory.locate(iova, length);
+  if (window < 0) return false;
+  const bytes = memory.writableBytes(window);
+  if (bytes !== null) {
+    frame.copyPart(from, length, bytes, iova - memory.base(window));
+    return true;
+  }
+  const copy = new Uint8Array(length); // only for clients that share no memory
+  frame.copyPart(from, length, copy, 0);
+  return memory.write(iova, copy, 0, length);
+}
