@@ -31,7 +31,7 @@ import { AdminQueue } from './admin-queue.ts';
 import { Allowances } from './allowances.ts';
 import { bar0, doorbellAt, interruptAt, maxQueuePairs } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
-import { missingStep } from './bring-up.ts';
+import { BringUp } from './bring-up.ts';
 import { Commands } from './commands.ts';
 import { DeviceTime } from './device-time.ts';
 import { EventQueue } from './event-queue.ts';
@@ -86,6 +86,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #events: EventQueue;
   readonly #management: Management;
   readonly #settings = new Settings();
+  readonly #bringUp: BringUp;
   readonly #phc: Phc;
   readonly #steering: FlowSteering;
   readonly #queues: Queues;
@@ -116,6 +117,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
         queuePairs: pairs,
         hasLlq: profile.llq !== null,
         onFunctionReset: () => this.reset('function'),
+        onMsixControl: (value) => this.#bringUp.msixControl(value),
       },
       host,
     );
@@ -129,8 +131,12 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#steering = new FlowSteering(profile.flowSteeringRules);
     this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
+    this.#bringUp = new BringUp(profile, this.#settings, this.#events);
     this.#management = new Management(this.#events, this.stats, clock, interrupts);
-    this.#llq = profile.llq === null ? null : new Llq(profile.llq, this.#face.llqs);
+    this.#llq =
+      profile.llq === null
+        ? null
+        : new Llq(profile.llq, profile.llqHeaderLocations, this.#face.llqs);
     this.#queueHost = this.#makeQueueHost();
     this.#queues = new Queues({
       host: this.#queueHost,
@@ -140,7 +146,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
       llq: this.#llq,
       deviceMemory: this.#face.deviceMemory,
       doorbells: this.#face.doorbells,
-      missingStep: () => missingStep(profile.bringUp, this.#settings, this.#events),
+      bringUp: this.#bringUp,
     });
     const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
     const { stats, allowances } = this;
@@ -220,6 +226,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#clear();
     this.#registers.reset();
     this.#face.reset();
+    this.#bringUp.msixControl(0);
     this.#powerOn();
   }
 
@@ -307,7 +314,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
       this.#steering.feature(() => this.#queues.rxQueueCount),
       ...(this.#llq === null ? [] : [this.#llq.feature()]),
     ]);
-    return new Features(profile, entries, memory, diagnostics);
+    const bringUp = this.#bringUp;
+    return new Features({ profile, entries, memory, diagnostics, bringUp });
   }
 
   #makeRegisters(): RegisterBank<(typeof enaRegisters)['registers']> {
@@ -350,6 +358,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#admin.reset();
     this.#events.reset();
     this.#settings.reset();
+    this.#bringUp.reset();
     this.#phc.reset();
     this.#steering.reset();
     this.#queues.reset();

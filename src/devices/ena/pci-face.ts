@@ -33,6 +33,7 @@ export type PciFaceSpec = {
   /** Whether the card has low-latency queues at all. */
   readonly hasLlq: boolean;
   readonly onFunctionReset: () => void;
+  readonly onMsixControl: (value: number) => void;
 };
 
 export class PciFace {
@@ -48,7 +49,7 @@ export class PciFace {
   readonly doorbells: Doorbells | null;
 
   constructor(spec: PciFaceSpec, host: FunctionHost) {
-    const { access, queuePairs, hasLlq, onFunctionReset } = spec;
+    const { access, queuePairs, hasLlq, onFunctionReset, onMsixControl } = spec;
     const registers =
       access === 'polled' ? withMappedDoorbells(host.deviceMemory(bar0.sizeBytes)) : bar0;
     this.doorbells =
@@ -83,7 +84,7 @@ export class PciFace {
           msix(layout, 0xb0),
         ],
       },
-      { onFunctionReset },
+      { onFunctionReset, onMsixControl },
     );
   }
 

@@ -11,6 +11,7 @@ import {
   CAPABILITY,
   FEATURE,
   LLQ_ENTRY_SIZE,
+  LLQ_HEADER,
   LLQ_STRIDE,
   OFFLOAD_RX,
   OFFLOAD_TX,
@@ -33,8 +34,20 @@ export type LlqOffer = {
   readonly maxTxBurstBytes: number;
 };
 
-/** What must have happened before the first CREATE_CQ; else it answers UNKNOWN_ERROR. */
-export type BringUpStep = 'host-info' | 'spec-version-2' | 'device-attributes' | 'aenq';
+/** What must have happened before CREATE_CQ; else it answers UNKNOWN_ERROR. */
+export type BringUpDemand = 'host-info' | 'spec-version-2' | 'device-attributes' | 'aenq' | 'msix';
+
+/** Steps of bring-up whose order a card may judge. */
+export type BringUpStep =
+  | 'host-attributes'
+  | 'device-attributes'
+  | 'llq'
+  | 'moderation'
+  | 'msix'
+  | 'rss'
+  | 'queues'
+  | 'mtu';
+type BringUpOrder = readonly (readonly [first: BringUpStep, second: BringUpStep])[];
 
 export type EnaTraits = {
   /** VERSION and CONTROLLER_VERSION registers. */
@@ -57,6 +70,8 @@ export type EnaTraits = {
   readonly offloadRx: number;
   /** null: descriptors are in host memory only. */
   readonly llq: LlqOffer | null;
+  /** Where a low-latency queue's headers may lie: bits of `LLQ_HEADER`. */
+  readonly llqHeaderLocations: number;
   /** log2 of the smallest and the largest indirection table. */
   readonly rssTableLog: readonly [min: number, max: number];
   readonly aenqGroups: number;
@@ -65,7 +80,9 @@ export type EnaTraits = {
   /** Places in the flow steering table. */
   readonly flowSteeringRules: number;
   readonly extraProperties: readonly { readonly name: string; readonly on: boolean }[];
-  readonly bringUp: readonly BringUpStep[];
+  readonly bringUp: readonly BringUpDemand[];
+  /** Of two steps that both happen the first one comes first; else CREATE_CQ fails as above. */
+  readonly bringUpOrder: BringUpOrder;
 };
 
 type Claim<T> = { readonly value: T; readonly provenance: Provenance; readonly source: string };
@@ -126,6 +143,19 @@ const llq: LlqOffer = {
   maxTxBurstBytes: 0,
 };
 
+const haiku = "Haiku's driver notes (docs/watchdog.md, on c7g)";
+/** What every driver keeps that is known to work on EC2 and that has both steps. */
+const driversOrder: BringUpOrder = [
+  ['device-attributes', 'llq'],
+  ['device-attributes', 'moderation'],
+  ['device-attributes', 'rss'],
+  ['device-attributes', 'mtu'],
+  ['llq', 'moderation'],
+  ['llq', 'msix'],
+  ['llq', 'rss'],
+  ['llq', 'queues'],
+];
+
 const nitroV2: EnaClaims = {
   deviceVersion: published(0x000a, 'User Guide, troubleshooting ENA: 0.10'),
   controllerVersion: published(0x0100_0001, 'User Guide: 0.0.1 implementation version 1'),
@@ -142,6 +172,10 @@ const nitroV2: EnaClaims = {
   offloadTx: observed(OFFLOAD_TX.L4_IPV4_CSUM_PART, 'ethtool -k in amzn-drivers#29 and #360'),
   offloadRx: observed(OFFLOAD_RX.HASH, 'ethtool -k: rx-checksumming off [fixed]'),
   llq: published(llq, `large LLQ from Nitro v2 on, not by default (${readme})`),
+  llqHeaderLocations: assumed(
+    LLQ_HEADER.INLINE,
+    'the one that drivers choose since Linux 5.0; without it they use no LLQ',
+  ),
   rssTableLog: observed([7, 7], 'drivers use 128 entries'),
   aenqGroups: published(
     bitsOf(
@@ -157,6 +191,7 @@ const nitroV2: EnaClaims = {
   flowSteeringRules: published(0, `flow steering from Nitro v5 on (${readme})`),
   extraProperties: assumed([], 'the properties are not published'),
   bringUp: observed(['host-info', 'aenq'], 'iPXE commit 3b81a4e and ipxe#852'),
+  bringUpOrder: assumed([], 'nobody has reported it of this generation'),
 };
 
 const nitroV3: EnaClaims = {
@@ -188,10 +223,16 @@ const nitroV4: EnaClaims = {
     ['host-info', 'spec-version-2', 'device-attributes', 'aenq'],
     'iPXE commit 3b81a4e, ipxe#1297, ipxe#852; amzn-drivers#381',
   ),
+  bringUpOrder: observed(
+    driversOrder,
+    `${haiku}: judged as a whole. Enforced: what Linux, FreeBSD, DPDK, iPXE, VPP and illumos all keep`,
+  ),
 };
 
 const nitroV5: EnaClaims = {
   ...nitroV4,
+  bringUp: assumed(nitroV4.bringUp.value, 'as v4'),
+  bringUpOrder: assumed(driversOrder, 'as v4'),
   features: published(
     (oldFeatures | rssFeatures | bitsOf(FEATURE.PHC_CONFIG, FEATURE.FLOW_STEERING_CONFIG)) >>> 0,
     `flow steering from Nitro v5 on (${readme}); the rest as v4`,
@@ -241,6 +282,7 @@ const everything: EnaClaims = {
     },
     'all that is implemented',
   ),
+  llqHeaderLocations: assumed(LLQ_HEADER.INLINE | LLQ_HEADER.RING, 'all that is implemented'),
   aenqGroups: assumed(
     (nitroV6.aenqGroups.value |
       bitsOf(
@@ -251,7 +293,19 @@ const everything: EnaClaims = {
       0,
     'all that is implemented',
   ),
-  bringUp: assumed([], 'any order'),
+  bringUp: assumed([], 'nothing'),
+  bringUpOrder: assumed([], 'any order'),
+};
+
+/** A card that is stricter than any that is known, for drivers that want to be sure. */
+const strict: EnaClaims = {
+  ...nitroV4,
+  bringUp: observed([...nitroV4.bringUp.value, 'msix'], `as v4; MSI-X by ${haiku}`),
+  bringUpOrder: observed(
+    [...driversOrder, ['host-attributes', 'device-attributes'], ['queues', 'mtu']],
+    `${haiku}: the whole order. Not all drivers that work on EC2 keep it: illumos sets host ` +
+      'attributes later and the MTU earlier, Linux the MTU of an interface that is still down',
+  ),
 };
 
 function profile(name: string, claims: EnaClaims): EnaProfile {
@@ -268,4 +322,5 @@ export const enaProfiles: readonly EnaProfile[] = [
   profile('nitro-v4', nitroV4),
   profile('nitro-v5', nitroV5),
   profile('nitro-v6', nitroV6),
+  profile('strict', strict),
 ];

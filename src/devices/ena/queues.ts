@@ -20,13 +20,14 @@ import type { Rule } from '../../lib/diagnostics.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { isRingDepth } from '../../pci/guest-ring.ts';
 import { interruptOffset, llqSliceBytes, sqDoorbellOffset } from './bar.ts';
+import type { BringUp } from './bring-up.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import type { Doorbells } from './doorbells.ts';
 import { type EntryShape, hostShape, type Llq } from './llq.ts';
 import type { EnaProfile } from './profile.ts';
 import { enaRules } from './rules.ts';
 import { RxQueue } from './rx-queue.ts';
-import { type QueueHost, type SubmissionQueueShape, TxQueue } from './tx-queue.ts';
+import { headersAt, type QueueHost, type SubmissionQueueShape, TxQueue } from './tx-queue.ts';
 import type { Vectors } from './vectors.ts';
 
 const pow32 = 2 ** 32;
@@ -42,7 +43,7 @@ export type QueueParts = {
   /** null: they are trapped. */
   readonly doorbells: Doorbells | null;
   /** What should have come before a completion queue is created. */
-  readonly missingStep: () => Rule | null;
+  readonly bringUp: BringUp;
 };
 
 export class Queues {
@@ -57,7 +58,7 @@ export class Queues {
   readonly #pairs: number;
   readonly #llq: Llq | null;
   readonly #deviceMemory: GuestMemory;
-  readonly #missingStep: () => Rule | null;
+  readonly #bringUp: BringUp;
   readonly #doorbells: Doorbells | null;
   readonly #createCq = createCqCmd.create();
   readonly #createCqAnswer = createCqResp.create();
@@ -74,7 +75,7 @@ export class Queues {
     this.#llq = parts.llq;
     this.#deviceMemory = parts.deviceMemory;
     this.#doorbells = parts.doorbells;
-    this.#missingStep = parts.missingStep;
+    this.#bringUp = parts.bringUp;
     const { pairs } = parts;
     this.#cqs = new Array<CompletionQueue | null>(2 * pairs).fill(null);
     this.#sqs = new Array<TxQueue | RxQueue | null>(2 * pairs).fill(null);
@@ -158,9 +159,9 @@ export class Queues {
     const words = cmd.cq_entry_size_words;
     const vector = cmd.msix_vector;
     const interrupts = cmd.interrupt_mode_enabled === 1;
-    const missing = this.#missingStep();
-    if (missing !== null) {
-      this.#refuse(missing, () => 'CREATE_CQ');
+    const broken = this.#bringUp.createCq(interrupts);
+    if (broken !== null) {
+      this.#refuse(broken[0], () => broken[1]);
       return STATUS.UNKNOWN_ERROR;
     }
     if (!isRingDepth(depth, this.#profile.maxCqDepth))
@@ -219,7 +220,10 @@ export class Queues {
     made.clear();
     made.sq_idx = index;
     made.sq_doorbell_offset = sqDoorbellOffset(index);
-    if (cmd.placement_policy === PLACEMENT.DEV) made.llq_descriptors_offset = queue.shape.iova;
+    if (queue instanceof TxQueue && queue.isInDevice) {
+      made.llq_descriptors_offset = queue.shape.iova;
+      if (queue.shape.entry.headerRing) made.llq_headers_offset = headersAt(queue.shape);
+    }
     made.store(answer, 0);
     return STATUS.SUCCESS;
   }

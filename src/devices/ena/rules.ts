@@ -45,6 +45,14 @@ export const enaRules = rules('ena', {
     'GET_FEATURE 1 comes before the first CREATE_CQ on this generation',
     'amzn/amzn-drivers#381',
   ],
+  'create-cq-without-msix': [
+    'MSI-X is enabled before the first completion queue that raises a vector, on this card',
+    "Haiku's driver notes",
+  ],
+  'create-cq-order': [
+    'attributes, then LLQ, then moderation, MSI-X and RSS, then queues; `strict`: then the MTU',
+    "Haiku's driver notes, amzn/amzn-drivers#381; what all known drivers keep",
+  ],
   'create-cq-without-aenq': [
     'the event queue has memory before the first CREATE_CQ, even if no event is enabled',
     'ipxe/ipxe#852',
@@ -60,7 +68,10 @@ export const enaRules = rules('ena', {
   'sq-direction': ['a submission queue is for Tx (1) or Rx (2)', header],
   'sq-placement': ['the placement is one that the device offers', header],
   'sq-completion-policy': ['the completion policy is one that the device offers', header],
-  'sq-contiguous': ['the ring is one piece', header],
+  'sq-contiguous': [
+    'a ring is one piece: CAPS bit 0, contiguous_queue_required, is set',
+    'ena_regs_defs.h of Linux 4.9; how a ring in pieces is described is published nowhere',
+  ],
   'sq-memory': ['a submission queue lies in guest memory', header],
   'sq-limit': ['there are as many submission queues as the device attribute says', header],
   'sq-unknown': ['the submission queue exists', header],

@@ -56,6 +56,8 @@ export class TxQueue implements Sendable {
   readonly #ring: GuestRing;
   readonly #entry: EntryShape;
   readonly #headWord: GuestRing;
+  /** Where pushed headers are, when they have a ring of their own. */
+  readonly #headers: GuestRing | null;
   readonly #desc = txDesc.create();
   readonly #meta = txMetaDesc.create();
   readonly #gather: FrameGather;
@@ -79,6 +81,7 @@ export class TxQueue implements Sendable {
     this.#sender = new PacedSender(this, host);
     this.#ring = new GuestRing(memory, shape.iova, shape.depth, shape.entry.entryBytes, 'read');
     this.#headWord = new GuestRing(host.memory, shape.headWriteback, 1, 4, 'write');
+    this.#headers = shape.entry.headerRing ? headerRing(shape, memory) : null;
   }
 
   /** Whether this is a low-latency queue. */
@@ -88,7 +91,8 @@ export class TxQueue implements Sendable {
 
   /** Whether the queue's rings lie in guest memory. */
   attach(): boolean {
-    return this.#ring.attach() && (!this.#writesHead || this.#headWord.attach());
+    const hasHeaders = this.#headers === null || this.#headers.attach();
+    return this.#ring.attach() && hasHeaders && (!this.#writesHead || this.#headWord.attach());
   }
 
   get #writesHead(): boolean {
@@ -205,14 +209,18 @@ export class TxQueue implements Sendable {
     return (desc.reserved22 | desc.reserved1) === 0 ? null : enaRules['tx-reserved'];
   }
 
-  /** The header that was pushed into the packet's first entry, if the queue has room for one. */
+  /** The header that was pushed for the packet, if the queue has room for one. */
   #takeHeader(): boolean {
     const { headerBytes, firstDescs } = this.#entry;
     if (headerBytes === 0) return true;
     const length = this.#desc.header_length;
     if (length > headerBytes) return false;
-    const { words } = this.#ring;
-    const from = this.#ring.at(this.#head) + firstDescs * descriptorWords;
+    const headers = this.#headers;
+    const { words } = headers ?? this.#ring;
+    const from =
+      headers === null
+        ? this.#ring.at(this.#head) + firstDescs * descriptorWords
+        : headers.at(this.#head);
     for (let i = 0; i < (length + 3) >>> 2; i++) this.#headWords[i] = words[from + i] as number;
     const { frame } = this.#gather;
     frame.headLength = length;
@@ -285,3 +293,10 @@ export class TxQueue implements Sendable {
     return false;
   }
 }
+
+/** It follows the ring of descriptors. */
+export const headersAt = ({ iova, depth, entry }: TxQueueShape): number =>
+  iova + depth * entry.entryBytes;
+
+const headerRing = (shape: TxQueueShape, memory: GuestMemory): GuestRing =>
+  new GuestRing(memory, headersAt(shape), shape.depth, shape.entry.headerBytes, 'read');

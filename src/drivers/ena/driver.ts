@@ -17,6 +17,7 @@ import {
 } from '../../defs/ena-admin.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
 import type { Record32 } from '../../lib/layout.ts';
+import { PCI_CAP_ID_MSIX } from '../../pci/capabilities.ts';
 import { PCI_COMMAND, PCI_COMMAND_MASTER, PCI_COMMAND_MEMORY } from '../../pci/config-space.ts';
 import type { PciFunction } from '../../pci/function.ts';
 import type { DmaArena } from '../dma-arena.ts';
@@ -34,6 +35,8 @@ import type { TxQueue } from './tx-queue.ts';
 export type EnaDriverOptions = QueueOptions & {
   /** Where transmit queues lie; in the host when the device offers no LLQ. */
   readonly placement: 'host' | 'device';
+  /** Where the headers of queues in device memory lie. */
+  readonly llqHeaders: 'inline' | 'ring';
   /** Without L2. */
   readonly mtu: number;
   /** AENQ groups wanted, as bits. */
@@ -54,6 +57,7 @@ const defaults: EnaDriverOptions = {
   txBufferBytes: 2048,
   rxBufferBytes: 2048,
   placement: 'host',
+  llqHeaders: 'inline',
   mtu: 1500,
   eventGroups:
     (1 << AENQ_GROUP.LINK_CHANGE) |
@@ -71,6 +75,7 @@ const defaults: EnaDriverOptions = {
 };
 
 const debugAreaBytes = 4096;
+const PCI_MSIX_FLAGS_ENABLE = 0x8000;
 
 export class EnaDriver {
   readonly function: PciFunction;
@@ -129,9 +134,10 @@ export class EnaDriver {
     this.sendHostInfo();
     this.readAttributes();
     this.eventGroups = this.commands.setEventGroups(this.options.eventGroups);
-    this.mmio.write('INTR_MASK', 0);
-    this.events.enable();
     this.allocateQueues();
+    this.readModeration();
+    this.enableInterrupts();
+    this.rss.tableSizes();
     this.queues.create();
     this.rss.spread(this.rx.map((queue) => queue.sqIndex));
     this.commands.setMtu(this.mtu);
@@ -168,6 +174,7 @@ export class EnaDriver {
   }
 
   resetDevice(reason: ResetReason): void {
+    this.#setMsix(false);
     this.mmio.setRespAddress();
     this.mmio.reset(resetReasons.indexOf(reason));
   }
@@ -206,10 +213,26 @@ export class EnaDriver {
     if (this.supports(FEATURE.HW_HINTS))
       this.hwHints = commands.getFeature(FEATURE.HW_HINTS, hwHintsResp);
     if (this.supports(FEATURE.LLQ)) this.llq = commands.getFeature(FEATURE.LLQ, llqResp, 1);
-    if (this.supports(FEATURE.INTERRUPT_MODERATION)) {
-      const resp = commands.getFeature(FEATURE.INTERRUPT_MODERATION, moderationResp);
-      this.moderationUnitUs = resp.intr_delay_resolution;
-    }
+  }
+
+  readModeration(): void {
+    const feature = FEATURE.INTERRUPT_MODERATION;
+    if (!this.supports(feature)) return;
+    const resp = this.commands.getFeature(feature, moderationResp);
+    this.moderationUnitUs = resp.intr_delay_resolution;
+  }
+
+  /** MSI-X, then the management vector, then events. */
+  enableInterrupts(): void {
+    this.#setMsix(true);
+    this.mmio.write('INTR_MASK', 0);
+    this.events.enable();
+  }
+
+  #setMsix(on: boolean): void {
+    const { config } = this.function;
+    const at = config.capabilityAt(PCI_CAP_ID_MSIX);
+    if (at >= 0) config.write(at + 2, 2, on ? PCI_MSIX_FLAGS_ENABLE : 0);
   }
 
   /** Chooses where transmit queues lie, and gets memory for all queues. */
@@ -217,7 +240,10 @@ export class EnaDriver {
     const { limits, llq, options } = this;
     if (limits === null) throw new EnaDeviceError('queues before the attributes were read');
     const wantsLlq = options.placement === 'device' && llq !== null && llq.max_llq_num > 0;
-    this.queues.allocate(limits, wantsLlq ? chooseLlq(this.commands, llq) : null);
+    this.queues.allocate(
+      limits,
+      wantsLlq ? chooseLlq(this.commands, llq, options.llqHeaders) : null,
+    );
   }
 
   setMtu(mtu: number): void {

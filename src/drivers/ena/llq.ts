@@ -14,7 +14,7 @@ import { txDesc } from '../../defs/ena-io.ts';
 import type { Record32 } from '../../lib/layout.ts';
 import type { AdminCommands } from './commands.ts';
 import { EnaDeviceError } from './mmio.ts';
-import type { TxEntryShape } from './tx-ring.ts';
+import { hostEntry, type TxEntryShape } from './tx-ring.ts';
 
 export type LlqChoice = {
   readonly shape: TxEntryShape;
@@ -34,33 +34,44 @@ const entryBytes = new Map<number, number>([
   [LLQ_ENTRY_SIZE.B256, 256],
 ]);
 
-/** Picks inline headers, two descriptors before them and the recommended or smallest entry. */
+/**
+ * Picks two descriptors before an inline header, and the recommended or smallest entry; or headers
+ * in a ring of their own, which no driver has asked for since Linux 5.0.
+ */
 export function chooseLlq(
   commands: AdminCommands,
   offer: Record32<typeof llqResp.fields>,
+  headers: 'inline' | 'ring' = 'inline',
 ): LlqChoice {
+  const headerRing = headers === 'ring';
+  const location = headerRing ? LLQ_HEADER.RING : LLQ_HEADER.INLINE;
   const sizes = [offer.entry_size_recommended, ...entryBytes.keys()];
   const size = sizes.find((bit) => (bit & offer.entry_size_supported) !== 0) ?? 0;
   const first = [2, 1, 4, 8].find((n) => (n & offer.desc_num_before_header_supported) !== 0) ?? 0;
   const multiple = (offer.descriptors_stride_supported & LLQ_STRIDE.MULTIPLE) !== 0;
   const bytes = entryBytes.get(size) ?? 0;
-  if ((offer.header_location_supported & LLQ_HEADER.INLINE) === 0 || bytes === 0 || first === 0)
+  if ((offer.header_location_supported & location) === 0 || bytes === 0 || first === 0)
     throw new EnaDeviceError('the LLQ offer has nothing that this driver could choose');
   const command = setLlq.create();
-  command.header_location_enabled = LLQ_HEADER.INLINE;
+  command.header_location_enabled = location;
   command.entry_size_enabled = size;
-  command.desc_num_before_header_enabled = first;
-  command.descriptors_stride_enabled = multiple ? LLQ_STRIDE.MULTIPLE : LLQ_STRIDE.SINGLE;
+  if (!headerRing) {
+    command.desc_num_before_header_enabled = first;
+    command.descriptors_stride_enabled = multiple ? LLQ_STRIDE.MULTIPLE : LLQ_STRIDE.SINGLE;
+  }
   command.accel_flags = disableMetaCaching | limitTxBurst;
   commands.setFeature(FEATURE.LLQ, command);
   const isWide = bytes > 128 && offer.max_wide_llq_depth > 0;
   return {
-    shape: {
-      entryBytes: bytes,
-      firstDescs: first,
-      moreDescs: multiple ? bytes / txDesc.sizeBytes : 1,
-      headerBytes: bytes - first * txDesc.sizeBytes,
-    },
+    shape: headerRing
+      ? { ...hostEntry, headerBytes: bytes, headerRing }
+      : {
+          entryBytes: bytes,
+          firstDescs: first,
+          moreDescs: multiple ? bytes / txDesc.sizeBytes : 1,
+          headerBytes: bytes - first * txDesc.sizeBytes,
+          headerRing,
+        },
     maxDepth: isWide ? offer.max_wide_llq_depth : offer.max_llq_depth,
     alwaysMeta: (offer.accel_flags & disableMetaCaching) !== 0,
     maxBurstEntries:

@@ -100,7 +100,7 @@ export class QueueSet {
     if (!isTx) return;
     const words = isInDevice ? this.#memoryBar() : this.#arena.words;
     const at = isInDevice ? sq.llq_descriptors_offset : this.#arena.offset(queue.sqAddress);
-    queue.ring.place(words, at >>> 2);
+    queue.ring.place(words, at >>> 2, sq.llq_headers_offset >>> 2);
   }
 
   destroy(): void {

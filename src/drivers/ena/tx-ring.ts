@@ -4,6 +4,8 @@
  * A ring is made of entries. In host memory an entry is one descriptor. In device memory (a
  * low-latency queue) the first entry of a packet holds some descriptors and then the packet's
  * first bytes, and the entries that follow hold descriptors only. Follows `ena_com_prepare_tx`.
+ * Or the packet's first bytes lie in a ring of their own, at the index of its first descriptor:
+ * follows `ena_com_write_header` of Linux 4.9.
  */
 import { txDesc } from '../../defs/ena-io.ts';
 
@@ -14,8 +16,10 @@ export type TxEntryShape = {
   /** Descriptors in a packet's first entry, and in each that follows. */
   readonly firstDescs: number;
   readonly moreDescs: number;
-  /** Bytes that can be pushed behind the first entry's descriptors; 0 in host memory. */
+  /** Bytes that can be pushed for a packet; 0 in host memory. */
   readonly headerBytes: number;
+  /** They go to a ring of their own, not behind the first entry's descriptors. */
+  readonly headerRing: boolean;
 };
 
 export const hostEntry: TxEntryShape = {
@@ -23,6 +27,7 @@ export const hostEntry: TxEntryShape = {
   firstDescs: 1,
   moreDescs: 1,
   headerBytes: 0,
+  headerRing: false,
 };
 
 export class TxRing {
@@ -39,6 +44,7 @@ export class TxRing {
   readonly #mask: number;
   readonly #entryWords: number;
   #first = 0;
+  #firstHeader = 0;
   #slots: number;
   #slot = 0;
 
@@ -50,10 +56,14 @@ export class TxRing {
     this.#slots = shape.firstDescs;
   }
 
-  /** Starts at the first entry of a ring that lies at word `first` of `words`. */
-  place(words: Int32Array, first: number): void {
+  /**
+   * Starts at the first entry of a ring that lies at word `first` of `words`, its headers from word
+   * `firstHeader` on if they have a ring.
+   */
+  place(words: Int32Array, first: number, firstHeader = 0): void {
     this.words = words;
     this.#first = first;
+    this.#firstHeader = firstHeader;
     this.tail = 0;
     this.phase = 1;
     this.#begin();
@@ -85,9 +95,13 @@ export class TxRing {
   }
 
   #begin(): void {
-    this.at = this.#first + (this.tail & this.#mask) * this.#entryWords;
-    this.headerAt = this.at + this.shape.firstDescs * descWords;
+    const { firstDescs, headerBytes, headerRing } = this.shape;
+    const index = this.tail & this.#mask;
+    this.at = this.#first + index * this.#entryWords;
+    this.headerAt = headerRing
+      ? this.#firstHeader + index * (headerBytes >>> 2)
+      : this.at + firstDescs * descWords;
     this.#slot = 0;
-    this.#slots = this.shape.firstDescs;
+    this.#slots = firstDescs;
   }
 }
