@@ -135,7 +135,9 @@ async function showsRss(
   queues: number,
 ): Promise<void> {
   const rss = await ethtool.indirection(vm, iface);
-  assert.equal(rss.table.length, 2 ** profile.rssTableLog[1]);
+  // Amazon's driver takes the card's largest table, Linux's own always one of 128 entries.
+  const asks = await ethtool.driverKnows(vm, 'indirect table size too large');
+  assert.equal(rss.table.length, 2 ** (asks ? profile.rssTableLog[1] : 7));
   assert.deepEqual(
     rss.table,
     rss.table.map((_, i) => i % queues),

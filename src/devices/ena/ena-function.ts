@@ -91,7 +91,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #steering: FlowSteering;
   readonly #queues: Queues;
   readonly #vectors: Vectors;
-  readonly #rss: Rss;
+  readonly #rss = new Rss();
   readonly #llq: Llq | null;
   readonly #queueHost: QueueHost;
   readonly #readAnswer = new Int32Array(2);
@@ -129,7 +129,6 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#vectors = new Vectors(this.vectors, interrupts, clock, resolutionUs);
     this.#phc = new Phc(memory, clock, diagnostics);
     this.#steering = new FlowSteering(profile.flowSteeringRules);
-    this.#rss = new Rss(profile.rssTableLog[1]);
     this.#events = new EventQueue(memory, clock, diagnostics);
     this.#bringUp = new BringUp(profile, this.#settings, this.#events);
     this.#management = new Management(this.#events, this.stats, clock, interrupts);

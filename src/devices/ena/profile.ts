@@ -176,7 +176,10 @@ const nitroV2: EnaClaims = {
     LLQ_HEADER.INLINE,
     'the one that drivers choose since Linux 5.0; without it they use no LLQ',
   ),
-  rssTableLog: observed([7, 7], 'drivers use 128 entries'),
+  rssTableLog: observed(
+    [7, 7],
+    'drivers use 128 entries; which cards offer others is not published',
+  ),
   aenqGroups: published(
     bitsOf(
       AENQ_GROUP.LINK_CHANGE,
@@ -283,6 +286,7 @@ const everything: EnaClaims = {
     'all that is implemented',
   ),
   llqHeaderLocations: assumed(LLQ_HEADER.INLINE | LLQ_HEADER.RING, 'all that is implemented'),
+  rssTableLog: assumed([0, 10], 'our choice; drivers of before 2024 are told of 128 entries only'),
   aenqGroups: assumed(
     (nitroV6.aenqGroups.value |
       bitsOf(

@@ -82,14 +82,21 @@ function takeHashInput(call: FeatureCall, rss: Rss): number {
   return STATUS.SUCCESS;
 }
 
+/** Drivers of before ENA_ADMIN_RSS_FEATURE_VERSION_1 know one size only, and are told of no other. */
+const sizesVersion = 1;
+const oldTableLog = 7;
+
 function indTable(call: FeatureCall, profile: EnaProfile, rss: Rss): number {
   const made = indTableResp.create();
-  [made.min_size, made.max_size] = profile.rssTableLog;
-  made.size = rss.tableLog;
+  const [min, max] = profile.rssTableLog;
+  const only = Math.min(Math.max(oldTableLog, min), max);
+  const isOld = call.head.feature_version < sizesVersion;
+  [made.min_size, made.max_size] = isOld ? [only, only] : [min, max];
+  made.size = rss.tableLog ?? made.max_size;
   made.flags = oneEntryUpdate;
   made.inline_index = noInlineEntry;
   // A driver first asks for the sizes without a buffer, then for the table.
-  if (call.controlLength > 0 && !call.writeControl(bytesOf(rss.tableWords())))
+  if (call.controlLength > 0 && !call.writeControl(bytesOf(rss.tableWords(made.size))))
     return STATUS.ILLEGAL_PARAMETER;
   return call.answer(made);
 }

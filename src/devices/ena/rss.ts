@@ -51,13 +51,11 @@ export class Rss {
   readonly #key = new Uint8Array(rssKeyBytes);
   readonly #toeplitz = new Toeplitz(defaultKey);
   readonly #fields = new Uint16Array(protocols);
-  readonly #maxLog: number;
   /** Submission queue indices, 2^log of them; empty: the driver has set none. */
   #table = new Uint16Array(0);
   #inputs = 0;
 
-  constructor(maxTableLog: number) {
-    this.#maxLog = maxTableLog;
+  constructor() {
     this.reset();
   }
 
@@ -86,8 +84,9 @@ export class Rss {
     this.initialValue = initialValue;
   }
 
-  get tableLog(): number {
-    return this.#table.length === 0 ? this.#maxLog : Math.log2(this.#table.length);
+  /** log2 of the table's size; null: the driver has set none. */
+  get tableLog(): number | null {
+    return this.#table.length === 0 ? null : Math.log2(this.#table.length);
   }
 
   /** `entries` as the driver wrote them: 32-bit words, the queue in the low half. */
@@ -101,8 +100,8 @@ export class Rss {
     return true;
   }
 
-  tableWords(): Int32Array {
-    return Int32Array.from({ length: 1 << this.tableLog }, (_, i) => this.#table[i] ?? 0);
+  tableWords(sizeLog: number): Int32Array {
+    return Int32Array.from({ length: 1 << sizeLog }, (_, i) => this.#table[i] ?? 0);
   }
 
   /** `ena_admin_feature_rss_hash_control`: supported and selected fields per protocol. */
