@@ -12,12 +12,14 @@ const rooms = {
   defs: ['lib'],
   sys: ['lib'],
   net: ['lib'],
+  srd: ['lib', 'net'],
   pci: ['lib'],
   'vfio-user': ['lib', 'sys', 'pci'],
   'devices/common': ['lib', 'net', 'pci'],
-  'devices/ena': ['lib', 'defs', 'net', 'pci', 'devices/common'],
+  'devices/amazon': ['lib', 'defs', 'pci'],
+  'devices/ena': ['lib', 'defs', 'net', 'pci', 'devices/common', 'devices/amazon'],
   'devices/ixgbevf': ['lib', 'defs', 'net', 'pci', 'devices/common'],
-  'devices/efa': ['lib', 'defs', 'net', 'pci', 'devices/common'],
+  'devices/efa': ['lib', 'defs', 'net', 'pci', 'srd', 'devices/common', 'devices/amazon'],
   drivers: ['lib', 'defs', 'net', 'pci'],
   switch: ['lib', 'net'],
   vpc: ['lib', 'net', 'switch'],
@@ -27,7 +29,7 @@ const rooms = {
   cli: ['lib', 'host', 'check', 'vpc'],
 };
 /** Rooms that run in virtual time, under any transport: they know neither system nor clock. */
-const models = ['defs', 'net', 'pci', 'devices', 'drivers', 'switch'];
+const models = ['defs', 'net', 'srd', 'pci', 'devices', 'drivers', 'switch'];
 const maxLines = 500;
 const maxDecisionLines = 50;
 /** Declarations of public formats are tables: as long as the hardware is. */

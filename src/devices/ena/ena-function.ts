@@ -26,8 +26,9 @@ import type {
   PolledFunction,
   ResetCause,
 } from '../../pci/function.ts';
+import { AdminQueue } from '../amazon/admin-queue.ts';
+import { Readless } from '../amazon/readless.ts';
 import { limitRate } from '../common/paced-sender.ts';
-import { AdminQueue } from './admin-queue.ts';
 import { Allowances } from './allowances.ts';
 import { bar0, doorbellAt, interruptAt, maxQueuePairs } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
@@ -94,7 +95,6 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #rss = new Rss();
   readonly #llq: Llq | null;
   readonly #queueHost: QueueHost;
-  readonly #readAnswer = new Int32Array(2);
   /** The driver broke a rule that the card does not survive; only a reset helps. */
   #failed = false;
 
@@ -158,7 +158,9 @@ export class EnaFunction implements PolledFunction, Endpoint {
       diagnostics,
       trace: host.trace ?? null,
     });
-    this.#admin = new AdminQueue(memory, diagnostics, (cmd, answer) => commands.run(cmd, answer));
+    this.#admin = new AdminQueue(memory, diagnostics, enaRules, (cmd, answer) =>
+      commands.run(cmd, answer),
+    );
     this.#registers = this.#makeRegisters();
     this.#powerOn();
     port.connect(this);
@@ -325,9 +327,10 @@ export class EnaFunction implements PolledFunction, Endpoint {
       return (registers.get(high) & 0xffff) * 2 ** 32 + registers.get(lo);
     };
     const registers = new RegisterBank(enaRegisters, {
-      AQ_CAPS: (caps) => this.#admin.setCommands(address('AQ_BASE_LO'), caps),
-      ACQ_CAPS: (caps) => this.#admin.setAnswers(address('ACQ_BASE_LO'), caps),
-      AENQ_CAPS: (caps) => this.#events.setUp(address('AENQ_BASE_LO'), caps),
+      AQ_CAPS: (caps) => this.#admin.setCommands(address('AQ_BASE_LO'), caps & 0xffff, caps >>> 16),
+      ACQ_CAPS: (caps) =>
+        this.#admin.setAnswers(address('ACQ_BASE_LO'), caps & 0xffff, caps >>> 16),
+      AENQ_CAPS: (caps) => this.#events.setUp(address('AENQ_BASE_LO'), caps & 0xffff, caps >>> 16),
       AQ_DB: (tail) => {
         if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#management.raise();
       },
@@ -336,8 +339,10 @@ export class EnaFunction implements PolledFunction, Endpoint {
       DEV_CTL: (value, previous) => this.#control(value, previous),
       RSS_IND_ENTRY_UPDATE: (value) => this.#updateRssEntry(value & 0xffff, value >>> 16),
       PHC_DB: (value) => this.#phc.doorbell(value),
-      MMIO_REG_READ: (value) => this.#readless(value, address('MMIO_RESP_LO')),
+      MMIO_REG_READ: (value) => readless.answer(value, address('MMIO_RESP_LO')),
     });
+    const { memory, diagnostics } = this.#host;
+    const readless = new Readless(registers, memory, diagnostics, enaRules);
     return registers;
   }
 
@@ -388,24 +393,6 @@ export class EnaFunction implements PolledFunction, Endpoint {
       enaRules['rss-entry-update'],
       () => `entry ${index}, queue ${queue}`,
     );
-  }
-
-  /** Answers a readless register read: the word with the request id is written last. */
-  #readless(value: number, iova: number): void {
-    const offset = value >>> 16;
-    const range = this.#host.memory.range(iova, 8, 'write');
-    if (range === null) {
-      this.#host.diagnostics.refuse(enaRules['readless-address'], () => hex(iova));
-      return;
-    }
-    if (this.#registers.nameAt(offset) === undefined)
-      this.#host.diagnostics.refuse(enaRules['bad-register'], () => `readless ${hex(offset)}`);
-    this.#readAnswer[1] = offset % 4 === 0 ? this.#registers.read32(offset) : 0;
-    this.#readAnswer[0] = (value & 0xffff) | (offset << 16);
-    range.words[range.base + 1] = this.#readAnswer[1];
-    range.push(1, 1);
-    Atomics.store(range.words, range.base, this.#readAnswer[0]);
-    range.push(0, 1);
   }
 
   /** The documented error state: everything stops, DEV_STS says so, the driver is told. */

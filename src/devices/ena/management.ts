@@ -52,7 +52,7 @@ export class Management {
   /** AENQ_HEAD_DB: room for events. The first time the driver also learns the link's state. */
   grantEvents(head: number): void {
     const first = this.#keepAlive === null && this.#events.isSetUp;
-    this.#events.setHead(head);
+    this.#events.setLimit(head);
     if (!first) return;
     this.#tell(this.#events.linkChange(this.linkUp));
     this.#beat();

@@ -1,22 +1,31 @@
 /**
- * The admin queue pair: commands come in on the AQ, answers go out on the ACQ, both rings of
- * 64-byte entries in guest memory. This file knows rings and phases; what a command means is
- * `commands.ts`.
+ * The admin queue pair of ENA and EFA: commands come in on the AQ, answers go out on the ACQ, both
+ * rings of 64-byte entries in guest memory. The heads of commands and answers are the same in
+ * `ena_admin_defs.h` and `efa_admin_defs.h`. This file knows rings and phases; what a command means
+ * is its device's.
  */
 import { ACQ_ENTRY_BYTES, AQ_ENTRY_BYTES, acqEntry, aqCommand } from '../../defs/ena-admin.ts';
-import type { Diagnostics } from '../../lib/diagnostics.ts';
+import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing, isRingDepth } from '../../pci/guest-ring.ts';
-import { enaRules } from './rules.ts';
 
 /** 16 words each: reads `command`, fills the answer's own words, returns a `STATUS`. */
 export type CommandHandler = (command: Int32Array, answer: Int32Array) => number;
+
+/** The device's own rules for the rings. */
+export type AdminQueueRules = {
+  readonly 'admin-queue-shape': Rule;
+  readonly 'admin-queue-memory': Rule;
+  readonly 'admin-doorbell': Rule;
+  readonly 'admin-stale-phase': Rule;
+};
 
 const maxDepth = 1024;
 
 export class AdminQueue {
   readonly #memory: GuestMemory;
   readonly #diagnostics: Diagnostics;
+  readonly #rules: AdminQueueRules;
   readonly #handle: CommandHandler;
   readonly #command = new Int32Array(AQ_ENTRY_BYTES / 4);
   readonly #answer = new Int32Array(ACQ_ENTRY_BYTES / 4);
@@ -28,9 +37,15 @@ export class AdminQueue {
   #consumed = 0;
   #answered = 0;
 
-  constructor(memory: GuestMemory, diagnostics: Diagnostics, handle: CommandHandler) {
+  constructor(
+    memory: GuestMemory,
+    diagnostics: Diagnostics,
+    rules: AdminQueueRules,
+    handle: CommandHandler,
+  ) {
     this.#memory = memory;
     this.#diagnostics = diagnostics;
+    this.#rules = rules;
     this.#handle = handle;
   }
 
@@ -41,14 +56,13 @@ export class AdminQueue {
     this.#answered = 0;
   }
 
-  /** `caps` as in AQ_CAPS: depth and entry size. */
-  setCommands(iova: number, caps: number): void {
-    this.#aq = this.#ring(iova, caps, AQ_ENTRY_BYTES, 'read');
+  setCommands(iova: number, depth: number, entryBytes: number): void {
+    this.#aq = this.#ring(iova, depth, entryBytes, 'read');
     this.#consumed = 0;
   }
 
-  setAnswers(iova: number, caps: number): void {
-    this.#acq = this.#ring(iova, caps, ACQ_ENTRY_BYTES, 'write');
+  setAnswers(iova: number, depth: number, entryBytes: number): void {
+    this.#acq = this.#ring(iova, depth, entryBytes, 'write');
     this.#answered = 0;
   }
 
@@ -57,13 +71,13 @@ export class AdminQueue {
     const aq = this.#aq;
     const acq = this.#acq;
     if (aq === null || acq === null || !aq.attach() || !acq.attach()) {
-      this.#diagnostics.refuse(enaRules['admin-queue-memory'], () => `doorbell ${tail}`);
+      this.#diagnostics.refuse(this.#rules['admin-queue-memory'], () => `doorbell ${tail}`);
       return false;
     }
     const posted = (tail - this.#consumed) & 0xffff;
     if (posted > aq.depth) {
       this.#diagnostics.refuse(
-        enaRules['admin-doorbell'],
+        this.#rules['admin-doorbell'],
         () => `tail ${tail} after head ${this.#consumed & 0xffff}, depth ${aq.depth}`,
       );
       return false;
@@ -81,7 +95,7 @@ export class AdminQueue {
     const head = this.#head;
     head.load(this.#command, 0);
     if (head.phase !== aq.phase(index)) {
-      this.#diagnostics.refuse(enaRules['admin-stale-phase'], () => `command ${index}`);
+      this.#diagnostics.refuse(this.#rules['admin-stale-phase'], () => `command ${index}`);
       return false;
     }
     this.#consumed = index + 1;
@@ -100,15 +114,13 @@ export class AdminQueue {
     return true;
   }
 
-  #ring(iova: number, caps: number, entryBytes: number, use: 'read' | 'write'): GuestRing | null {
-    const depth = caps & 0xffff;
-    if (!isRingDepth(depth, maxDepth) || caps >>> 16 !== entryBytes) {
-      this.#diagnostics.refuse(
-        enaRules['admin-queue-shape'],
-        () => `depth ${depth}, entries of ${caps >>> 16} bytes`,
-      );
-      return null;
-    }
-    return new GuestRing(this.#memory, iova, depth, entryBytes, use);
+  #ring(iova: number, depth: number, entryBytes: number, use: 'read' | 'write'): GuestRing | null {
+    if (isRingDepth(depth, maxDepth) && entryBytes === AQ_ENTRY_BYTES)
+      return new GuestRing(this.#memory, iova, depth, entryBytes, use);
+    this.#diagnostics.refuse(
+      this.#rules['admin-queue-shape'],
+      () => `depth ${depth}, entries of ${entryBytes} bytes`,
+    );
+    return null;
   }
 }
