@@ -10,7 +10,7 @@
 import { read16, read32, write16, write32 } from './bytes.ts';
 import { fold, sumBytes } from './checksum.ts';
 import { copyBytes } from './copy.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, maxHeadBytes } from './frame.ts';
 import { ipProtocol, ipv4 } from './ipv4.ts';
 import { ipv6 } from './ipv6.ts';
 import { pseudoSumOf, sumFrame, sumVerdict, writeL4Checksum } from './offload.ts';
@@ -29,6 +29,8 @@ export class Segmenter {
   /** The frame's, or those of the packet in the tunnel. */
   #headers = new Headers();
   readonly #inner = new Headers();
+  /** Private copy of the headers, in which what varies is zeroed, so that the rest is summed once. */
+  readonly #template = new Uint8Array(maxHeadBytes);
   /** Bytes of headers, and of the payload that is still to be sent. */
   #headerBytes = 0;
   #left = 0;
@@ -46,12 +48,17 @@ export class Segmenter {
   #ipv4Base = 0;
   #tcpBase = 0;
 
+  /** The headers of the packet that is cut up, once `check` was content. */
+  get headerBytes(): number {
+    return this.#headers.payloadOffset;
+  }
+
   /**
-   * Starts on a parsed frame with `mss` > 0. Returns `R.delivered`, or `R.txBadOffload` when it is
+   * Looks at a parsed frame with `mss` > 0. Returns `R.delivered`, or `R.txBadOffload` when it is
    * not an unfragmented TCP packet whose headers all lie in the head.
    */
-  begin(frame: Frame): Reason {
-    const { head, innerAt } = frame;
+  check(frame: Frame): Reason {
+    const { innerAt } = frame;
     const h = innerAt > 0 ? this.#inner : frame.headers;
     if (innerAt > 0) h.parseIp(frame.headView, innerAt, frame.headLength, frame.length, true);
     this.#headers = h;
@@ -63,7 +70,15 @@ export class Segmenter {
       h.l4Protocol === ipProtocol.tcp &&
       h.payloadOffset > 0 &&
       h.payloadOffset - h.l3Offset + Math.min(frame.mss, frame.length) <= maxIpBytes;
-    if (!fits) return R.txBadOffload;
+    return fits ? R.delivered : R.txBadOffload;
+  }
+
+  /** Starts on a frame that `check` would be content with, which stays as it is. */
+  begin(frame: Frame): void {
+    if (this.check(frame) !== R.delivered) throw new Error('unreachable: it was checked');
+    const h = this.#headers;
+    const head = this.#template;
+    copyBytes(frame.head, 0, head, 0, h.payloadOffset);
     this.#frame = frame;
     this.#headerBytes = h.payloadOffset;
     this.#left = frame.length - h.payloadOffset;
@@ -73,7 +88,6 @@ export class Segmenter {
     this.#first = true;
     this.#flags = h.tcpFlags;
     this.#sequence = read32(head, h.l4Offset + tcp.sequence);
-    // What varies is zeroed in the sender's private head, so that the rest is summed once.
     if (h.ipVersion === 4) {
       this.#identification = read16(head, h.l3Offset + ipv4.identification);
       write16(head, h.l3Offset + ipv4.totalLength, 0);
@@ -86,7 +100,6 @@ export class Segmenter {
     write16(head, h.l4Offset + tcp.checksum, 0);
     this.#tcpBase =
       pseudoSumOf(head, h, 0) + sumBytes(head, h.l4Offset, h.payloadOffset - h.l4Offset);
-    return R.delivered;
   }
 
   /** Fills `out` with the next frame; false when there is none. `out` belongs to the segmenter
@@ -96,7 +109,7 @@ export class Segmenter {
     if (frame === null) return false;
     const headerBytes = this.#headerBytes;
     out.clear();
-    if (this.#first) copyBytes(frame.head, 0, out.head, 0, headerBytes);
+    if (this.#first) copyBytes(this.#template, 0, out.head, 0, headerBytes);
     out.headLength = headerBytes;
     out.length = headerBytes;
     const payload = Math.min(this.#left, frame.mss);

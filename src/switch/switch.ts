@@ -1,9 +1,9 @@
 /**
  * The switch: frames come in at ports, are judged, and are copied into their receivers' buffers.
  *
- *     transmit: link, size -> segmentation | offloads -> parse -> forward
- *     forward:  the forwarder decides: a bridge, or a VPC with its gates
- *     deliver:  the receiver takes it | it waits in the port's queue | it is dropped, for a reason
+ *     transmit: parse -> link, size, offloads -> forward
+ *     forward:  the forwarder decides, once for all segments: a bridge, or a VPC with its gates
+ *     deliver:  segments -> the receiver takes it | it waits in the port's queue | it is dropped
  *
  * Everything runs to completion on one thread. Receivers publish what they were given when the
  * sender's burst ends (`flush`). An endpoint may transmit from `flush`, never from `receive`; it
@@ -61,6 +61,8 @@ export class Switch implements Fabric, Delivery {
   #flushing = false;
   /** An endpoint's `receive` may be running. */
   #busy = false;
+  /** Frames that the wire sees of the one that is judged: more than 1 when it is to be cut up. */
+  #wireFrames = 1;
   /** What the forwarder went by for the last frame. */
   #rule: string | null = null;
   /** The burst's time, or -1: not asked for yet. */
@@ -134,42 +136,50 @@ export class Switch implements Fabric, Delivery {
   transmit(from: SwitchPort, frame: Frame): Reason {
     if (this.#busy) throw new Error('an endpoint transmitted from within receive()');
     this.#busy = true;
-    const verdict =
-      frame.mss > 0 ? this.#transmitSegments(from, frame) : this.#transmitOne(from, frame);
+    const verdict = this.#judge(from, frame);
+    this.#conclude(from, frame, verdict);
     this.#busy = false;
     return verdict;
   }
 
-  /** Judges each segment by itself. The verdict: that of the last one. */
-  #transmitSegments(from: SwitchPort, frame: Frame): Reason {
-    frame.parse();
-    let verdict: Reason = this.#segmenter.begin(frame);
-    if (verdict !== R.delivered) return this.#conclude(from, frame, this.refuse(from, verdict));
-    while (this.#segmenter.next(this.#segment)) verdict = this.#transmitOne(from, this.#segment);
-    return verdict;
-  }
-
-  #transmitOne(from: SwitchPort, frame: Frame): Reason {
-    return this.#conclude(from, frame, this.#judge(from, frame));
-  }
-
-  #conclude(from: SwitchPort, frame: Frame, verdict: Reason): Reason {
+  /** Counts what the wire would have seen, and tells the taps. */
+  #conclude(from: SwitchPort, frame: Frame, verdict: Reason): void {
+    const more = this.#wireFrames - 1;
+    const repeated = more === 0 ? 0 : more * this.#segmenter.headerBytes;
     const values = from.values;
-    values[counter.txFrames] = (values[counter.txFrames] as number) + 1;
-    values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length;
-    if (this.#taps.length > 0)
-      for (const tap of this.#taps) tap.sent(frame, from, verdict, this.#rule);
-    return verdict;
+    values[counter.txFrames] = (values[counter.txFrames] as number) + 1 + more;
+    values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length + repeated;
+    if (this.#taps.length === 0) return;
+    const rule = this.#rule;
+    if (frame.mss === 0 || this.#segmenter.check(frame) !== R.delivered) {
+      for (const tap of this.#taps) tap.sent(frame, from, verdict, rule);
+      return;
+    }
+    this.#segmenter.begin(frame);
+    while (this.#segmenter.next(this.#segment)) {
+      this.#segment.parse();
+      for (const tap of this.#taps) tap.sent(this.#segment, from, verdict, rule);
+    }
   }
 
   #judge(from: SwitchPort, frame: Frame): Reason {
     this.#rule = null;
+    this.#wireFrames = 1;
     frame.parse();
     if (!from.linkUp) return this.refuse(from, R.linkDown);
     if (frame.headLength < ethernet.bytes) return this.refuse(from, R.runt);
-    if (frame.length > from.maxFrameBytes) return this.refuse(from, R.txTooLong);
-    if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
-      return this.refuse(from, R.txBadOffload);
+    if (frame.mss > 0) {
+      if (this.#segmenter.check(frame) !== R.delivered) return this.refuse(from, R.txBadOffload);
+      const { headerBytes } = this.#segmenter;
+      const payload = frame.length - headerBytes;
+      this.#wireFrames = Math.max(1, Math.ceil(payload / frame.mss));
+      if (headerBytes + Math.min(payload, frame.mss) > from.maxFrameBytes)
+        return this.refuse(from, R.txTooLong);
+    } else {
+      if (frame.length > from.maxFrameBytes) return this.refuse(from, R.txTooLong);
+      if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
+        return this.refuse(from, R.txBadOffload);
+    }
     const verdict = this.#forwarder.forward(from, frame);
     this.#rule = this.#forwarder.rule;
     return verdict;
@@ -181,7 +191,19 @@ export class Switch implements Fabric, Delivery {
     return this.#owners.lookup(macHi, macLo);
   }
 
+  /** What is still to be cut up is cut up here; the verdict is that of the last piece. */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
+    if (frame.mss === 0) return this.#deliverOne(to, frame, from);
+    let verdict: Reason = R.delivered;
+    this.#segmenter.begin(frame);
+    while (this.#segmenter.next(this.#segment)) {
+      this.#segment.parse();
+      verdict = this.#deliverOne(to, this.#segment, from);
+    }
+    return verdict;
+  }
+
+  #deliverOne(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
     const verdict = this.#offer(to, frame, from.index);
     if (this.#taps.length > 0) this.#tellOffered(frame, to, from, verdict);
     return verdict;
@@ -189,24 +211,38 @@ export class Switch implements Fabric, Delivery {
 
   refuse(from: SwitchPort, reason: Reason): Reason {
     const at = counter.txReason + reason;
-    from.values[at] = (from.values[at] as number) + 1;
+    from.values[at] = (from.values[at] as number) + this.#wireFrames;
     return reason;
   }
 
   refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort, reason: Reason): Reason {
-    this.#countRx(to, reason);
+    const at = counter.rxReason + reason;
+    to.values[at] = (to.values[at] as number) + this.#wireFrames;
     if (this.#taps.length > 0) this.#tellOffered(frame, to, from, reason);
     return reason;
   }
 
   ask(frame: Frame, from: SwitchPort): number {
+    let verdict = notMine;
+    if (frame.mss === 0) verdict = this.#askOne(frame, from);
+    else {
+      this.#segmenter.begin(frame);
+      while (this.#segmenter.next(this.#segment)) {
+        this.#segment.parse();
+        verdict = this.#askOne(this.#segment, from);
+      }
+    }
+    return verdict === notMine ? notMine : this.refuse(from, verdict);
+  }
+
+  #askOne(frame: Frame, from: SwitchPort): number {
     const reply = this.#reply;
     for (let i = 0; i < this.#responders.length; i++) {
       reply.clear();
       const verdict = (this.#responders[i] as Responder).respond(frame, reply, from);
       if (verdict === notMine) continue;
       if (reply.length > 0) this.send(from, reply);
-      return this.refuse(from, verdict);
+      return verdict;
     }
     return notMine;
   }
@@ -332,7 +368,8 @@ export class Switch implements Fabric, Delivery {
   // Small things.
 
   #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort, verdict: Reason): void {
-    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, this.#forwarder.rule);
+    const { rule } = this.#forwarder;
+    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule);
   }
 
   #countRx(to: SwitchPort, reason: Reason): void {
