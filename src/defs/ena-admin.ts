@@ -130,6 +130,9 @@ export const AENQ_GROUP = {
   DEVICE_REQUEST_RESET: 7,
 } as const;
 
+/** A hinted time-out that is none (ENA_HW_HINTS_NO_TIMEOUT of the drivers). */
+export const HW_HINTS_NO_TIMEOUT = 0xffff;
+
 /** The syndrome of NOTIFICATION events that carry new hints. */
 export const AENQ_SYNDROME_UPDATE_HINTS = 2;
 
@@ -610,6 +613,8 @@ export const aenqHints = event('ena_admin_aenq_hw_hints', {
   missed_tx_completion_count_threshold_to_reset: u16(22, 'packets'),
   admin_completion_tx_timeout: u16(24, 'ms'),
   netdev_wd_timeout: u16(26, 'ms'),
+  max_tx_sgl_size: u16(28, 'buffers'),
+  max_rx_sgl_size: u16(30, 'buffers'),
 });
 
 export const aenqKeepAlive = event('ena_admin_aenq_keep_alive_desc', {

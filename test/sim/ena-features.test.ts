@@ -330,7 +330,7 @@ test('the owner of a function can ask its driver for a reset, notify it, and giv
   const [, b] = pair();
   assert.equal(b.device.requestReset(), true);
   assert.equal(b.device.notify(5), true);
-  assert.equal(b.device.hint(7000, 0), true);
+  assert.equal(b.device.hint({ driver_watchdog_timeout: 7000 }), true);
   b.driver.poll();
   const { DEVICE_REQUEST_RESET, CONF_NOTIFICATIONS, NOTIFICATION } = AENQ_GROUP;
   assert.deepEqual(

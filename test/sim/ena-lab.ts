@@ -18,6 +18,8 @@ export type GuestOptions = {
   readonly device?: Partial<EnaOptions>;
   readonly port?: Partial<PortOptions>;
   readonly driver?: Partial<EnaDriverOptions>;
+  /** Hears what the device tells of itself. */
+  readonly trace?: (line: string) => void;
 };
 
 export class SimGuest {
@@ -37,6 +39,7 @@ export class SimGuest {
     this.arena = new DmaArena(options.memoryBytes ?? 8 << 20, (index + 1) * 2 ** 33);
     const name = String.fromCharCode(97 + index);
     this.port = lab.switch.addPort({ name, mac: this.mac, ...options.port });
+    const { trace } = options;
     const host = {
       memory: this.arena.memory,
       interrupts: {
@@ -49,12 +52,13 @@ export class SimGuest {
       diagnostics: new Diagnostics(({ rule, detail }) => {
         this.refusals.push(`${rule.id}: ${detail}`);
       }),
+      ...(trace !== undefined && { trace: (line: () => string) => trace(line()) }),
     };
     // Low-latency queues are there; the driver's options say whether it uses them.
     const device = { mac, linkMbps: 10_000, access: 'llq', ...options.device } as const;
     this.device = new EnaFunction(device, host, this.port);
     const seen = device.access === 'polled' ? mapped(this.device) : this.device;
-    this.driver = new EnaDriver(seen, this.arena, options.driver);
+    this.driver = new EnaDriver(seen, this.arena, { clock: lab.clock, ...options.driver });
   }
 
   /** Sends and tells the device; false when the queue has no room. */

@@ -7,7 +7,6 @@ import {
   extraStringsResp,
   FEATURE,
   hostInfo,
-  hwHintsResp,
   hwTimestampResp,
   LINK_SPEEDS,
   linkResp,
@@ -77,7 +76,6 @@ export function basicFeatures(
     ],
     [FEATURE.MAX_QUEUES_NUM, { get: (call) => maxQueues(call, identity) }],
     [FEATURE.MAX_QUEUES_EXT, { get: (call) => maxQueuesExt(call, identity) }],
-    [FEATURE.HW_HINTS, { get: (call) => call.answer(hints(profile)) }],
     [FEATURE.STATELESS_OFFLOAD_CONFIG, { get: (call) => offload(call, profile) }],
     [FEATURE.LINK_CONFIG, { get: (call) => link(call, identity.linkMbps) }],
     [FEATURE.MTU, { set: (call) => takeMtu(call, profile, settings) }],
@@ -143,13 +141,6 @@ function maxQueuesExt(call: FeatureCall, { profile, queuePairs }: Identity): num
   return call.answer(made);
 }
 
-function hints(profile: EnaProfile): ReturnType<typeof hwHintsResp.create> {
-  const made = hwHintsResp.create();
-  made.max_tx_sgl_size = profile.maxTxDescsPerPacket;
-  made.max_rx_sgl_size = profile.maxRxDescsPerPacket;
-  return made; // time-outs stay 0: the driver's own
-}
-
 function offload(call: FeatureCall, profile: EnaProfile): number {
   const made = offloadResp.create();
   made.tx = profile.offloadTx;
@@ -180,6 +171,10 @@ function takeMtu(call: FeatureCall, { maxMtu }: EnaProfile, settings: Settings):
 function takeHostInfo(call: FeatureCall, settings: Settings, memory: GuestMemory): number {
   const cmd = call.as(setHostAttr.create());
   const iova = cmd.os_info_hi * 2 ** 32 + cmd.os_info_lo;
+  const debug = cmd.debug_hi * 2 ** 32 + cmd.debug_lo;
+  // The driver writes to it, for whoever looks into a guest from outside; the card never does.
+  if (debug !== 0 && cmd.debug_area_size > 0 && memory.locate(debug, cmd.debug_area_size) < 0)
+    return call.refuse(enaRules['debug-area-memory'], () => `0x${debug.toString(16)}`);
   // A driver without a host info page leaves the address zero and sets the debug area only.
   if (iova === 0) return STATUS.SUCCESS;
   const page = new Uint8Array(hostInfoPageBytes);

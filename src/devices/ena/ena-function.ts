@@ -5,7 +5,7 @@
  * headers of the ENA drivers (`ena_regs_defs.h`, `ena_admin_defs.h`, `ena_eth_io_defs.h`) and what
  * the stock Linux driver does. This file holds registers, reset and the links between the parts.
  */
-import { FEATURE } from '../../defs/ena-admin.ts';
+import { AENQ_GROUP, CAPABILITY, FEATURE } from '../../defs/ena-admin.ts';
 import {
   DEV_CTL,
   DEV_STS,
@@ -39,6 +39,7 @@ import { EventQueue } from './event-queue.ts';
 import type { Feature } from './feature-call.ts';
 import { Features } from './features.ts';
 import { FlowSteering } from './flow-steering.ts';
+import { Hints, type HwHints, plainHints } from './hints.ts';
 import { Llq } from './llq.ts';
 import { Management } from './management.ts';
 import { type BarAccess, PciFace } from './pci-face.ts';
@@ -67,6 +68,8 @@ export type EnaOptions = {
   /** 1..32; by default what the profile says. */
   readonly queuePairs?: number;
   readonly access?: BarAccess;
+  /** What the driver is told of time-outs and limits; by default to choose its own. */
+  readonly hints?: Partial<HwHints>;
 };
 
 export class EnaFunction implements PolledFunction, Endpoint {
@@ -88,6 +91,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #management: Management;
   readonly #settings = new Settings();
   readonly #bringUp: BringUp;
+  readonly #hints: Hints;
   readonly #phc: Phc;
   readonly #steering: FlowSteering;
   readonly #queues: Queues;
@@ -130,6 +134,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#phc = new Phc(memory, clock, diagnostics);
     this.#steering = new FlowSteering(profile.flowSteeringRules);
     this.#events = new EventQueue(memory, clock, diagnostics);
+    const { maxTxDescsPerPacket: tx, maxRxDescsPerPacket: rx } = profile;
+    this.#hints = new Hints({ ...plainHints(tx, rx), ...options.hints });
     this.#bringUp = new BringUp(profile, this.#settings, this.#events);
     this.#management = new Management(this.#events, this.stats, clock, interrupts);
     this.#llq =
@@ -251,9 +257,15 @@ export class EnaFunction implements PolledFunction, Endpoint {
     return this.#management.notify(bitmap);
   }
 
-  /** Gives the driver new time-outs, in milliseconds; 0: its own. False as above. */
-  hint(watchdogMs: number, missingTxMs: number): boolean {
-    return this.#management.hint(watchdogMs, missingTxMs);
+  /** Something is wrong, or its capabilities are others: false as above. */
+  announce(group: 'WARNING' | 'REFRESH_CAPABILITIES'): boolean {
+    return this.#management.announce(AENQ_GROUP[group]);
+  }
+
+  /** Gives the driver new hints, now or when it next asks. False as above; throws a RangeError. */
+  hint(hints: Partial<HwHints>): boolean {
+    this.#hints.change(hints);
+    return this.#management.hint(this.#hints);
   }
 
   receive(frame: Frame): Reason {
@@ -311,6 +323,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     const entries = new Map<number, Feature>([
       ...basicFeatures(identity, this.#settings, this.#events, memory),
       ...rssFeatures(profile, this.#rss, this.#queues),
+      this.#hints.feature(),
       this.#phc.feature(),
       this.#steering.feature(() => this.#queues.rxQueueCount),
       ...(this.#llq === null ? [] : [this.#llq.feature()]),
@@ -376,7 +389,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   #control(value: number, previous: number): void {
     const asked = (value & DEV_CTL.reset) !== 0;
     if (asked) {
-      const reason = resetReasonOf(value);
+      const reason = this.#reasonOf(value);
       this.#host.trace?.(() => `reset by the driver: ${resetReasons[reason] ?? reason}`);
       this.#clear();
       this.#registers.reset();
@@ -385,6 +398,19 @@ export class EnaFunction implements PolledFunction, Endpoint {
       this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetInProgress);
     } else if ((previous & DEV_CTL.reset) !== 0)
       this.#registers.set('DEV_STS', DEV_STS.ready | DEV_STS.resetFinished);
+  }
+
+  /** Cards that do not say that they know more look at the four bits of old only. */
+  #reasonOf(value: number): number {
+    const isExtended = (this.#profile.capabilities & CAPABILITY.EXTENDED_RESET_REASONS) !== 0;
+    const asked = resetReasonOf(value);
+    const reason = isExtended ? asked : asked & 0xf;
+    if (asked !== reason || asked >= resetReasons.length)
+      this.#host.diagnostics.refuse(
+        enaRules['reset-reason'],
+        () => `${resetReasons[asked] ?? asked}, taken as ${resetReasons[reason] ?? reason}`,
+      );
+    return reason;
   }
 
   #updateRssEntry(index: number, queue: number): void {

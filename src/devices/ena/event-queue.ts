@@ -4,7 +4,7 @@ import {
   AENQ_SYNDROME_UPDATE_HINTS,
   aenqConfNotifications,
   aenqEvent,
-  aenqHints,
+  type aenqHints,
   aenqKeepAlive,
   aenqLinkChange,
 } from '../../defs/ena-admin.ts';
@@ -47,12 +47,9 @@ export class EventQueue extends EventRing {
     return this.post(group, this.#plain);
   }
 
-  /** New hints, by which a driver changes its time-outs. Zero: the driver's own. */
-  hints(watchdogMs: number, missingTxMs: number): boolean {
-    const event = aenqHints.create();
+  /** New hints, by which a driver changes its time-outs. */
+  hints(event: ReturnType<typeof aenqHints.create>): boolean {
     event.syndrome = AENQ_SYNDROME_UPDATE_HINTS;
-    event.driver_watchdog_timeout = watchdogMs;
-    event.missing_tx_completion_timeout = missingTxMs;
     return this.post(AENQ_GROUP.NOTIFICATION, event);
   }
 

@@ -6,6 +6,7 @@ import { AENQ_GROUP } from '../../defs/ena-admin.ts';
 import { type Clock, nsPerSecond, type Timer } from '../../lib/clock.ts';
 import type { Interrupts } from '../../pci/function.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { Hints } from './hints.ts';
 import type { EnaStats } from './stats.ts';
 
 const managementVector = 0;
@@ -65,12 +66,16 @@ export class Management {
   }
 
   /** False when the driver has not enabled that event, or left no room for it. */
+  announce(group: number): boolean {
+    return this.#tell(this.#events.plain(group));
+  }
+
   requestReset(): boolean {
-    return this.#tell(this.#events.plain(AENQ_GROUP.DEVICE_REQUEST_RESET));
+    return this.announce(AENQ_GROUP.DEVICE_REQUEST_RESET);
   }
 
   fatalError(): boolean {
-    return this.#tell(this.#events.plain(AENQ_GROUP.FATAL_ERROR));
+    return this.announce(AENQ_GROUP.FATAL_ERROR);
   }
 
   /** What about the configuration deserves the driver's attention, as bits. */
@@ -78,9 +83,9 @@ export class Management {
     return this.#tell(this.#events.notify(bitmap));
   }
 
-  /** New time-outs for the driver; 0: its own. */
-  hint(watchdogMs: number, missingTxMs: number): boolean {
-    return this.#tell(this.#events.hints(watchdogMs, missingTxMs));
+  /** New time-outs for the driver. */
+  hint(hints: Hints): boolean {
+    return this.#tell(this.#events.hints(hints.event()));
   }
 
   #tell(written: boolean): boolean {

@@ -37,6 +37,8 @@ export class AdminQueue {
   /** Commands put into the ring, modulo 2^16: the doorbell's value. */
   tail = 0;
   phase = 1;
+  /** A command was not answered in time since the rings were set up. */
+  timedOut = false;
   readonly #mmio: EnaMmio;
   readonly #memory: Int32Array;
   readonly #sqWord: number;
@@ -62,6 +64,7 @@ export class AdminQueue {
     this.#memory.fill(0, this.#cqWord, this.#cqWord + this.depth * words);
     this.tail = 0;
     this.phase = 1;
+    this.timedOut = false;
     this.#nextId = 0;
     this.#head = 0;
     this.#cqPhase = 1;
@@ -118,10 +121,11 @@ export class AdminQueue {
   execute(command: AdminCommand): AdminCompletion | null {
     const id = this.submit(command);
     let completion: AdminCompletion | null = null;
-    this.#mmio.until(() => {
+    const isAnswered = this.#mmio.untilAnswered(() => {
       completion = this.poll();
       return completion !== null && completion.commandId === id;
     });
+    this.timedOut ||= !isAnswered;
     return completion;
   }
 }

@@ -6,6 +6,7 @@
  */
 import {
   AENQ_GROUP,
+  CAPABILITY,
   deviceAttrResp,
   FEATURE,
   hostInfo,
@@ -31,6 +32,7 @@ import { type QueueOptions, QueueSet } from './queue-set.ts';
 import { Rss } from './rss.ts';
 import type { RxQueue } from './rx-queue.ts';
 import type { TxQueue } from './tx-queue.ts';
+import { Watchdog } from './watchdog.ts';
 
 export type EnaDriverOptions = QueueOptions & {
   /** Where transmit queues lie; in the host when the device offers no LLQ. */
@@ -68,6 +70,7 @@ const defaults: EnaDriverOptions = {
     (1 << AENQ_GROUP.CONF_NOTIFICATIONS) |
     (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
   interrupts: true,
+  clock: null,
   osType: 3,
   specVersion: 0x0200,
   pause: () => {},
@@ -84,6 +87,8 @@ export class EnaDriver {
   readonly mmio: EnaMmio;
   readonly admin: AdminQueue;
   readonly commands: AdminCommands;
+  /** What the driver's patience is, as the device hints it. */
+  readonly watchdog: Watchdog;
   readonly events: EventQueue;
   readonly rss: Rss;
   /** Device attributes; all zero until `readAttributes`. */
@@ -107,10 +112,13 @@ export class EnaDriver {
     this.arena = arena;
     this.options = { ...defaults, ...options };
     this.mtu = this.options.mtu;
-    this.mmio = new EnaMmio(fn, arena, this.options.pause, this.options.maxPolls);
+    const { pause, maxPolls, clock } = this.options;
+    this.watchdog = new Watchdog(clock);
+    this.mmio = new EnaMmio(fn, arena, { pause, maxPolls, watchdog: this.watchdog });
     this.admin = new AdminQueue(this.mmio, arena);
     this.commands = new AdminCommands(this.admin);
     this.events = new EventQueue(this.mmio, arena);
+    this.events.onHints = (hints) => this.watchdog.take(hints);
     this.rss = new Rss(this.commands, arena, (feature) => this.supports(feature));
     this.#hostInfoAddress = arena.alloc(4096);
     this.#debugAddress = arena.alloc(debugAreaBytes);
@@ -157,10 +165,14 @@ export class EnaDriver {
     for (const queue of this.tx) queue.reap();
   }
 
-  /** The reset reason that some queue calls for, or null: all is well. */
+  /** The reset reason that a queue, the device or the watchdog calls for, or null: all is well. */
   get fault(): ResetReason | null {
     const faulty = [...this.tx, ...this.rx].find((queue) => queue.fault !== 0);
-    return faulty === undefined ? null : (resetReasons[faulty.fault] ?? 'GENERIC');
+    if (faulty !== undefined) return resetReasons[faulty.fault] ?? 'GENERIC';
+    if (this.admin.timedOut) return 'ADMIN_TO';
+    if (this.events.resetRequested) return 'DEVICE_REQUEST';
+    const sendsKeepAlives = (this.eventGroups & (1 << AENQ_GROUP.KEEP_ALIVE)) !== 0;
+    return this.watchdog.check(sendsKeepAlives ? this.events.keepAlives : null, this.tx);
   }
 
   /** The MAC address, as a 48-bit number. */
@@ -176,7 +188,9 @@ export class EnaDriver {
   resetDevice(reason: ResetReason): void {
     this.#setMsix(false);
     this.mmio.setRespAddress();
-    this.mmio.reset(resetReasons.indexOf(reason));
+    const isExtended = (this.attributes.capabilities & CAPABILITY.EXTENDED_RESET_REASONS) !== 0;
+    this.mmio.reset(resetReasons.indexOf(reason), isExtended);
+    this.watchdog.reset();
   }
 
   /** Throws an EnaDeviceError when the controller is older than 0.0.1. */
@@ -210,8 +224,10 @@ export class EnaDriver {
     this.attributes = commands.getFeature(FEATURE.DEVICE_ATTRIBUTES, deviceAttrResp);
     this.limits = readLimits(commands, this.supports(FEATURE.MAX_QUEUES_EXT));
     this.offloads = commands.getFeature(FEATURE.STATELESS_OFFLOAD_CONFIG, offloadResp);
-    if (this.supports(FEATURE.HW_HINTS))
+    if (this.supports(FEATURE.HW_HINTS)) {
       this.hwHints = commands.getFeature(FEATURE.HW_HINTS, hwHintsResp);
+      this.watchdog.take(this.hwHints);
+    }
     if (this.supports(FEATURE.LLQ)) this.llq = commands.getFeature(FEATURE.LLQ, llqResp, 1);
   }
 
@@ -239,9 +255,12 @@ export class EnaDriver {
   allocateQueues(): void {
     const { limits, llq, options } = this;
     if (limits === null) throw new EnaDeviceError('queues before the attributes were read');
+    const hinted = (most: number, hint = 0): number => (hint === 0 ? most : Math.min(most, hint));
+    const maxTxDescs = hinted(limits.maxTxDescs, this.hwHints?.max_tx_sgl_size);
+    const maxRxDescs = hinted(limits.maxRxDescs, this.hwHints?.max_rx_sgl_size);
     const wantsLlq = options.placement === 'device' && llq !== null && llq.max_llq_num > 0;
     this.queues.allocate(
-      limits,
+      { ...limits, maxTxDescs, maxRxDescs },
       wantsLlq ? chooseLlq(this.commands, llq, options.llqHeaders) : null,
     );
   }

@@ -6,9 +6,12 @@
 import {
   AENQ_ENTRY_BYTES,
   AENQ_GROUP,
+  AENQ_SYNDROME_UPDATE_HINTS,
+  aenqHints,
   aenqKeepAlive,
   aenqLinkChange,
 } from '../../defs/ena-admin.ts';
+import type { Record32 } from '../../lib/layout.ts';
 import type { DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
 
@@ -42,11 +45,16 @@ export class EventQueue {
   keepAlive: KeepAlive | null = null;
   /** The newest events of all other groups, oldest first. */
   others: DeviceEvent[] = [];
+  /** The device asked for a reset. */
+  resetRequested = false;
+  /** Runs for new hints, which the record holds until the next ones. */
+  onHints: (hints: Record32<typeof aenqHints.fields>) => void = () => {};
   readonly #mmio: EnaMmio;
   readonly #memory: Int32Array;
   readonly #word: number;
   readonly #link = aenqLinkChange.create();
   readonly #alive = aenqKeepAlive.create();
+  readonly #hints = aenqHints.create();
   #head: number;
   #phase = 1;
 
@@ -65,6 +73,7 @@ export class EventQueue {
     this.#head = this.depth;
     this.#phase = 1;
     this.linkUp = null;
+    this.resetRequested = false;
     this.#mmio.writeAddress('AENQ_BASE_LO', 'AENQ_BASE_HI', this.address);
     this.#mmio.write('AENQ_CAPS', this.depth | (AENQ_ENTRY_BYTES << 16));
   }
@@ -108,6 +117,11 @@ export class EventQueue {
       return;
     }
     const { group, syndrome } = link;
+    if (group === AENQ_GROUP.DEVICE_REQUEST_RESET) this.resetRequested = true;
+    if (group === AENQ_GROUP.NOTIFICATION && syndrome === AENQ_SYNDROME_UPDATE_HINTS) {
+      this.#hints.load(this.#memory, at);
+      this.onHints(this.#hints);
+    }
     this.others.push({ group, syndrome, words: this.#memory.slice(at, at + words) });
     if (this.others.length > maxKept) this.others.shift();
   }

@@ -3,10 +3,11 @@
  * request is stored to MMIO_REG_READ, the device answers by DMA) unless bit 0 of the PCI revision
  * says that the device has none. Follows `ena_com_reg_bar_read32` of the public drivers.
  */
-import { DEV_CTL, DEV_STS, enaRegisters, type resetReasons } from '../../defs/ena-regs.ts';
+import { DEV_CTL, DEV_STS, enaRegisters, resetReasons } from '../../defs/ena-regs.ts';
 import { layout, u16, u32 } from '../../lib/layout.ts';
 import type { PciFunction } from '../../pci/function.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export type RegisterName = keyof typeof enaRegisters.registers;
 export type ResetReason = (typeof resetReasons)[number];
@@ -26,6 +27,13 @@ const revisionOffset = 8;
 /** Something that the device did or did not do, which the driver cannot live with. */
 export class EnaDeviceError extends Error {}
 
+/** `pause` runs between two looks at what the device has to change, `maxPolls` times at most. */
+export type Waits = {
+  readonly pause: () => void;
+  readonly maxPolls: number;
+  readonly watchdog: Watchdog;
+};
+
 export class EnaMmio {
   readonly function: PciFunction;
   readonly readless: boolean;
@@ -33,16 +41,13 @@ export class EnaMmio {
   readonly respAddress: number;
   readonly #arena: DmaArena;
   readonly #resp = mmioResp.create();
-  readonly #pause: () => void;
-  readonly #maxPolls: number;
+  readonly #waits: Waits;
   #seqNum = 0;
 
-  /** `pause` runs between two looks at what the device has to change, `maxPolls` times at most. */
-  constructor(fn: PciFunction, arena: DmaArena, pause: () => void, maxPolls: number) {
+  constructor(fn: PciFunction, arena: DmaArena, waits: Waits) {
     this.function = fn;
     this.#arena = arena;
-    this.#pause = pause;
-    this.#maxPolls = maxPolls;
+    this.#waits = waits;
     this.readless = (fn.config.read(revisionOffset, 1) & 1) === 0;
     this.respAddress = arena.alloc(mmioResp.sizeBytes, 64);
   }
@@ -84,29 +89,38 @@ export class EnaMmio {
     const answered = this.until(() => {
       resp.load(this.#arena.words, at);
       return resp.req_id === this.#seqNum;
-    });
+    }, this.#waits.watchdog.patience.mmioReadMs);
     return answered && resp.reg_off === offset ? resp.reg_val : ENA_MMIO_READ_TIMEOUT;
   }
 
-  /** Polls until `done`, a bounded number of times; whether it came true. */
-  until(done: () => boolean): boolean {
-    for (let i = 0; i < this.#maxPolls; i++) {
+  /** Polls until `done`, a bounded number of times and no longer than so; whether it came true. */
+  until(done: () => boolean, timeoutMs = Infinity): boolean {
+    const { pause, maxPolls, watchdog } = this.#waits;
+    const deadline = watchdog.deadline(timeoutMs);
+    for (let i = 0; i < maxPolls && !watchdog.isPast(deadline); i++) {
       if (done()) return true;
-      this.#pause();
+      pause();
     }
     return done();
   }
 
+  /** As `until`, for the answer to an admin command. */
+  untilAnswered(done: () => boolean): boolean {
+    return this.until(done, this.#waits.watchdog.patience.adminMs);
+  }
+
   /**
    * The reset handshake. `reason` is an index of `resetReasons`; those above 15 need the device's
-   * EXTENDED_RESET_REASONS. Throws an EnaDeviceError that names the step that did not happen.
+   * EXTENDED_RESET_REASONS, and are GENERIC without. Throws an EnaDeviceError that names the step
+   * that did not happen.
    */
-  reset(reason: number): void {
+  reset(reason: number, isExtended: boolean): void {
     const ready = (this.read('DEV_STS') & DEV_STS.ready) !== 0;
     if (!ready) throw new EnaDeviceError('the device is not ready: it cannot be reset');
     if (((this.read('CAPS') >>> 1) & 0x1f) === 0)
       throw new EnaDeviceError('CAPS holds no reset time-out');
-    this.write('DEV_CTL', DEV_CTL.reset | (reason << 28) | ((reason >>> 4) << 24));
+    const told = reason > 15 && !isExtended ? resetReasons.indexOf('GENERIC') : reason;
+    this.write('DEV_CTL', DEV_CTL.reset | (told << 28) | ((told >>> 4) << 24));
     this.setRespAddress();
     if (!this.#resetIs(true)) throw new EnaDeviceError('the reset did not begin');
     this.write('DEV_CTL', 0);

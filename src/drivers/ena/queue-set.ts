@@ -4,6 +4,7 @@
  */
 import { PLACEMENT, SQ_DIRECTION } from '../../defs/ena-admin.ts';
 import { intrReg, rxCdesc, txCdesc } from '../../defs/ena-io.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { BarMemory } from '../../pci/function.ts';
 import type { DmaArena } from '../dma-arena.ts';
 import type { AdminCommands } from './commands.ts';
@@ -24,6 +25,8 @@ export type QueueOptions = {
   readonly rxBufferBytes: number;
   /** Completion queues raise their vector; they are polled in either case. */
   readonly interrupts: boolean;
+  /** null: no packet is ever late. */
+  readonly clock: Clock | null;
 };
 
 export class QueueSet {
@@ -56,6 +59,7 @@ export class QueueSet {
       bufferBytes: options.txBufferBytes,
       maxDescs: limits.maxTxDescs,
       maxHeaderBytes: limits.maxHeaderBytes,
+      clock: options.clock,
       ...(llq !== null && { llq }),
     };
     const rx = {

@@ -9,6 +9,7 @@ import { EnaMmio } from './mmio.ts';
 import { RxQueue } from './rx-queue.ts';
 import { TxOffload } from './tx-offload.ts';
 import { TxQueue } from './tx-queue.ts';
+import { Watchdog } from './watchdog.ts';
 
 const base = 2 ** 33;
 
@@ -40,12 +41,13 @@ class Recorder implements PciFunction {
 function setUp() {
   const device = new Recorder();
   const arena = new DmaArena(1 << 20, base);
-  return { device, arena, mmio: new EnaMmio(device, arena, () => {}, 3) };
+  const waits = { pause: () => {}, maxPolls: 3, watchdog: new Watchdog(null) };
+  return { device, arena, mmio: new EnaMmio(device, arena, waits) };
 }
 
 function txSetUp() {
   const { device, arena, mmio } = setUp();
-  const spec = { depth: 8, bufferBytes: 256, maxDescs: 5, maxHeaderBytes: 96 };
+  const spec = { depth: 8, bufferBytes: 256, maxDescs: 5, maxHeaderBytes: 96, clock: null };
   const queue = new TxQueue(mmio, arena, spec);
   queue.doorbellOffset = 0x1000;
   const desc = txDesc.create();

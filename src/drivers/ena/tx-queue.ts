@@ -8,6 +8,7 @@
  */
 import { txCdesc, txDesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
 import { noOffload, type TxOffload } from './tx-offload.ts';
@@ -35,6 +36,8 @@ export type TxQueueSpec = {
   readonly maxDescs: number;
   /** The device's `max_tx_header_size`: what `header_length` may say at most. */
   readonly maxHeaderBytes: number;
+  /** null: nobody asks how long a packet has been on its way. */
+  readonly clock: Clock | null;
   /** Absent: the ring lies in host memory. */
   readonly llq?: {
     readonly shape: TxEntryShape;
@@ -80,6 +83,8 @@ export class TxQueue {
   /** By request id: entries of the packet in flight (0: none), and further ids it holds. */
   readonly #entries: Uint16Array;
   readonly #chain: Int32Array;
+  /** By request id: when the packet in flight was sent. */
+  readonly #sentAt: Float64Array;
   /** Entries in use. */
   #used = 0;
   #kicked = 0;
@@ -109,6 +114,7 @@ export class TxQueue {
     this.#free = new Uint16Array(depth);
     this.#entries = new Uint16Array(depth);
     this.#chain = new Int32Array(depth);
+    this.#sentAt = new Float64Array(depth);
     if (llq === undefined) this.ring.place(this.#words, arena.offset(this.sqAddress) >>> 2);
     this.clear();
   }
@@ -237,6 +243,14 @@ export class TxQueue {
     return count;
   }
 
+  /** How many packets were sent before that time and are not completed yet. */
+  sentBefore(ns: number): number {
+    let count = 0;
+    for (let id = 0; id < this.spec.depth; id++)
+      if (this.#entries[id] !== 0 && (this.#sentAt[id] as number) < ns) count++;
+    return count;
+  }
+
   /** Writes a descriptor of any four words into the ring: for what no driver would send. */
   put(words: ArrayLike<number>, endsPacket: boolean): void {
     for (let i = 0; i < words.length; i++) this.ring.words[this.ring.at + i] = words[i] as number;
@@ -355,6 +369,7 @@ export class TxQueue {
     this.ring.endPacket();
     const entries = (this.ring.tail - start) & 0xffff;
     this.#entries[id] = entries;
+    if (this.spec.clock !== null) this.#sentAt[id] = this.spec.clock.now();
     this.#used += entries;
     this.sentFrames++;
     this.sentBytes += length;

@@ -48,4 +48,10 @@ export type DataplaneCommand =
   | { readonly kind: 'set-rate'; readonly function: string; readonly rateMbps: number | null }
   /** The device asks the guest's driver to reset it. */
   | { readonly kind: 'request-reset'; readonly function: string }
+  /** Time-outs that the device would like its driver to keep; models without hints ignore it. */
+  | {
+      readonly kind: 'hint';
+      readonly function: string;
+      readonly hints: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'close' };

@@ -41,6 +41,8 @@ export interface ServedNic extends PolledFunction {
   setRate(rateBps: number | null): void;
   /** Asks the guest's driver for a reset; false when that does not listen. */
   requestReset(): boolean;
+  /** Changes the hints for its driver, if it has any: names and values that are possible. */
+  hint?(hints: Readonly<Record<string, number>>): boolean;
 }
 
 /** One kind of NIC. */

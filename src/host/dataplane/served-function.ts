@@ -98,6 +98,9 @@ export class ServedFunction {
         return;
       case 'request-reset':
         this.#model.requestReset();
+        return;
+      case 'hint':
+        this.#model.hint?.(command.hints);
     }
   }
 

@@ -22,6 +22,11 @@ test('each command becomes what the data plane is told', () => {
     rateMbps: null,
   });
   assert.deepEqual(commandOf('vf1 reset'), { kind: 'request-reset', function: 'vf1' });
+  assert.deepEqual(commandOf('vf0 hint driver_watchdog_timeout=9000'), {
+    kind: 'hint',
+    function: 'vf0',
+    hints: { driver_watchdog_timeout: 9000 },
+  });
   assert.equal(commandOf('show'), 'show');
   assert.equal(commandOf('   '), 'nothing');
 });
@@ -33,6 +38,10 @@ test('what is not understood says what there is', () => {
     'vf0 rate -1',
     'vf0 rate 0',
     'vf0 link up now',
+    'vf0 hint driver_watchdog_timeout',
+    'vf0 hint driver_watchdog_timeout=65536',
+    'vf0 hint driver_watchdog_timeout=1=2',
+    'vf0 hint patience=1',
     'show vf0',
   ])
     assert.equal(commandOf(line), 'error', line);

@@ -2,7 +2,9 @@
  * What can be said to running functions, a line at a time, in the words of `ip link set PF vf N`:
  *
  *     vf0 link down | vf0 spoofchk on | vf0 rate 1000 | vf0 rate off | vf0 reset | show | help
+ *     vf0 hint driver_watchdog_timeout=9000
  */
+import { hintNames } from '../../devices/ena/hints.ts';
 import type { DataplaneCommand } from '../dataplane/dataplane.ts';
 
 export type ControlLine =
@@ -18,6 +20,8 @@ export const CONTROL_HELP = [
   'NAME spoofchk on|off     refuse other source addresses than its own',
   'NAME rate MBPS|off       limit what it may send',
   'NAME reset               ask its driver for a reset',
+  'NAME hint HINT=NUMBER    an ENA hint, by its name in the public headers, like',
+  '                         driver_watchdog_timeout=9000 (ms; 0: its own, 65535: none)',
   'show                     the counters of all functions',
 ] as const;
 
@@ -48,7 +52,15 @@ function commandOf(name: string, verb: string, value: string): FunctionCommand |
     case 'reset':
       return { kind: 'request-reset', function: name };
   }
+  if (verb === 'hint') return hintOf(name, value);
   const rateMbps = Number(value);
   if (verb !== 'rate' || !/^\d+$/.test(value) || rateMbps === 0) return null;
   return { kind: 'set-rate', function: name, rateMbps };
+}
+
+function hintOf(name: string, value: string): FunctionCommand | null {
+  const [hint = '', number = '', ...more] = value.split('=');
+  const isNumber = /^\d{1,5}$/.test(number) && Number(number) <= 0xffff;
+  if (!hintNames.includes(hint) || !isNumber || more.length > 0) return null;
+  return { kind: 'hint', function: name, hints: { [hint]: Number(number) } };
 }
