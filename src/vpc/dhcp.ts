@@ -7,13 +7,6 @@
  */
 import { write16, write32 } from '../net/bytes.ts';
 import { fold, pseudoHeaderSum, sumBytes } from '../net/checksum.ts';
-import { broadcastMac, ethernet, etherType, writeEthernet, writeMac } from '../net/ethernet.ts';
-import type { Frame } from '../net/frame.ts';
-import { ipProtocol, ipv4, ipv4Mask, parseIpv4, writeIpv4 } from '../net/ipv4.ts';
-import { writeL4Checksum } from '../net/offload.ts';
-import { R } from '../net/reasons.ts';
-import { udp, writeUdp } from '../net/udp.ts';
-import { notMine, type Responder } from '../switch/responder.ts';
 import {
   bootp,
   bootpMagic,
@@ -23,7 +16,14 @@ import {
   DhcpRequest,
   dhcpOption,
   dhcpType,
-} from './dhcp-message.ts';
+} from '../net/dhcp.ts';
+import { broadcastMac, ethernet, etherType, writeEthernet, writeMac } from '../net/ethernet.ts';
+import type { Frame } from '../net/frame.ts';
+import { ipProtocol, ipv4, ipv4Mask, parseIpv4, writeIpv4 } from '../net/ipv4.ts';
+import { writeL4Checksum } from '../net/offload.ts';
+import { R } from '../net/reasons.ts';
+import { udp, writeUdp } from '../net/udp.ts';
+import { notMine, type Responder } from '../switch/responder.ts';
 import type { Lease, NetworkPlan } from './plan.ts';
 
 const l3 = ethernet.bytes;

@@ -2,8 +2,8 @@
  * DHCP messages (RFC 2131, options of RFC 2132, 3442 and 3397): reading and writing over bytes.
  * Offsets count from the BOOTP header.
  */
-import { read16, read32, write16, write32 } from '../net/bytes.ts';
-import { readMac } from '../net/ethernet.ts';
+import { read16, read32, write16, write32 } from './bytes.ts';
+import { readMac } from './ethernet.ts';
 
 export const bootp = {
   op: 0,
