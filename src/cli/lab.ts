@@ -176,7 +176,10 @@ function readTopology(file: string, types: InstanceTypes): Topology {
     throw new UsageError(`${file}: ${why}; expected a topology like examples/two-instances.yaml`);
   }
   try {
-    return parseTopology(source, file, types);
+    const topology = parseTopology(source, file, types);
+    if (topology.vpc !== undefined)
+      throw new UsageError(`${file}: it has a vpc, and a lab cannot be in one yet`);
+    return topology;
   } catch (error) {
     if (error instanceof TopologyError) throw new UsageError(error.message);
     throw error;

@@ -5,8 +5,11 @@ import {
   isMap,
   isNode,
   isScalar,
+  isSeq,
   type LineCounter,
+  type Pair,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
 import { nearest } from './nearest.ts';
@@ -70,18 +73,44 @@ function describe(found: Found, issue: Issue): { offset: number; what: string } 
       what: `the name '${String(issue.path.at(-1))}' does not do, ${message}`,
     };
   }
-  const node = document.getIn(issue.path, true);
+  const { node, path } = locate(document, issue.path);
   const offset =
     (isNode(node) ? node.range?.[0] : undefined) ?? nearestOffset(document, issue.path);
   const what =
     node === undefined || node === null
-      ? `there is no ${nameOf(issue.path)}, ${issue.message}`
-      : `${nameOf(issue.path)} is ${shown(node)}, ${issue.message}`;
+      ? `${issue.path.length === 0 ? 'it is empty' : `there is no ${nameOf(issue.path)}`}, ${issue.message}`
+      : `${nameOf(path)} is ${shown(node)}, ${issue.message}`;
   return { offset, what };
 }
 
+/**
+ * The node at a path, or what stands for it: where a short form was written, `web: 10.0.0.0/24`
+ * for `web: { cidr: ... }`, the path goes further than the file.
+ */
+function locate(document: Document, path: Path): { node: unknown; path: Path } {
+  let node: unknown = document.contents;
+  for (const [depth, part] of path.entries()) {
+    if (isScalar(node) && node.value !== null) return { node, path: path.slice(0, depth) };
+    const next = childOf(node, part);
+    if (next === undefined && part === 0 && isNode(node) && !isSeq(node))
+      return { node, path: path.slice(0, depth) };
+    node = next;
+  }
+  return { node, path };
+}
+
+function childOf(node: unknown, part: PropertyKey): unknown {
+  if (isSeq(node)) return node.items[Number(part)];
+  return isMap(node) ? (pairOf(node, part)?.value ?? undefined) : undefined;
+}
+
+/** Keys are compared as they are written: `100:` is the number 100 to YAML. */
+function pairOf(map: YAMLMap, key: unknown): Pair | undefined {
+  return map.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
+}
+
 function nameOf(path: Path): string {
-  return path.length === 0 ? 'the file' : path.map(String).join('.');
+  return path.length === 0 ? 'it' : path.map(String).join('.');
 }
 
 function shown(node: unknown): string {
@@ -95,9 +124,9 @@ function shown(node: unknown): string {
 
 /** Where the key of a path's last part begins. */
 function keyOffset(document: Document, path: Path): number | undefined {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  if (!isMap(parent)) return undefined;
-  const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === path.at(-1));
+  const { node: parent, path: found } = locate(document, path.slice(0, -1));
+  if (found.length !== path.length - 1 || !isMap(parent)) return undefined;
+  const pair = pairOf(parent, path.at(-1));
   return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
 }
 

@@ -74,7 +74,11 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
     /^lab\.yaml:2:3: .*expected two instances or more/,
   ],
   ['no instances', 'network:\n  mtu: 1500\n', /^lab\.yaml:1:1: there is no instances, expected/],
-  ['an empty file', '', /^lab\.yaml:1:1: .*expected a topology: network, instances, measure/],
+  [
+    'an empty file',
+    '',
+    /^lab\.yaml:1:1: .*expected a topology: network or vpc, instances, measure/,
+  ],
   [
     'a name that is no host name',
     'instances:\n  a: {}\n  B_2: {}\n',

@@ -3,13 +3,19 @@
  * every error says file, line and column, what was found and what was expected. Annotated example:
  * examples/two-instances.yaml, which is also the lab without a file.
  */
-import { BlockList, isIPv4 } from 'node:net';
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
+import type { VpcModel } from '../../vpc/model.ts';
 import { type ModelName, modelNames } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
+import { buildVpc } from '../vpc/build.ts';
+import { isWithin } from '../vpc/cidr.ts';
+import { type Issue, Issues } from '../vpc/names.ts';
+import { type InstanceInVpc, instanceInVpc, type VpcSection, vpcSection } from '../vpc/section.ts';
+import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
+import { readYaml } from './yaml-file.ts';
 
 export const COMPARABLE = ['e1000e', 'virtio'] as const;
 /** A NIC of QEMU's own that ENA is compared with. */
@@ -44,39 +50,31 @@ export type Measure = {
 };
 
 export type Topology = {
+  /** An Ethernet's; of no meaning where there is a VPC. */
   readonly network: { readonly router: string; readonly prefix: number; readonly mtu: number };
+  /** What the instances are in instead of an Ethernet; each has an interface there. */
+  readonly vpc?: VpcModel;
   /** In the order of the file; traffic goes from the first to the second. */
   readonly instances: readonly Instance[];
   readonly measure: Measure;
+  /** Speed is measured; in a VPC when the file says so only. */
+  readonly measuresSpeed: boolean;
 };
 
 const DEFAULT_TYPE = 'c6i.large';
 const DEFAULT_ROUTER = '10.0.0.1/16';
 
-/** Says what was expected where a value is not what it should be. */
-const expected = (what: string) => ({ error: `expected ${what}` });
-
-const text = (what: string, fits: (value: string) => boolean) =>
-  z.string(expected(what)).refine(fits, expected(what));
-const whole = (what: string, min: number, max: number) => {
-  const range = expected(`${what}, a whole number from ${min} to ${max}`);
-  return z.number(range).int(range).min(min, range).max(max, range);
-};
-const table = (what: string) => ({ error: `expected ${what}` });
-
 const isPrefixed = (value: string): boolean => {
   const [address = '', length = '', ...rest] = value.split('/');
   return isIPv4(address) && /^\d+$/.test(length) && +length >= 8 && +length <= 29 && !rest.length;
 };
-const isMac = (value: string): boolean => /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(value);
-const isName = (value: string): boolean => /^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value);
 
 const network = z.strictObject(
   {
     router: text('an IPv4 address with its prefix, like 10.0.0.1/16', isPrefixed).optional(),
     mtu: whole('an MTU', MTU.min, MTU.max).optional(),
   },
-  table('the network: router, mtu'),
+  expected('the network: router, mtu'),
 );
 
 const instanceSchema = (types: InstanceTypes) =>
@@ -96,12 +94,14 @@ const instanceSchema = (types: InstanceTypes) =>
       ).optional(),
       image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
       mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
-      address: text('an IPv4 address, like 10.0.0.10', isIPv4).optional(),
       access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
       memory: whole('MiB of memory', 128, 65_536).optional(),
       cpus: whole('virtual CPUs', 1, 64).optional(),
+      ...instanceInVpc,
     },
-    table('an instance: type, nic, kernel, image, mac, address, access, memory, cpus'),
+    expected(
+      `an instance: type, nic, kernel, image, mac, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
+    ),
   );
 
 const measure = z.strictObject(
@@ -117,54 +117,86 @@ const measure = z.strictObject(
       )
       .optional(),
   },
-  table('what to measure: mtu, rounds, seconds, pings, compare'),
+  expected('what to measure: mtu, rounds, seconds, pings, compare'),
 );
 
 const schemaFor = (types: InstanceTypes) =>
   z.strictObject(
     {
       network: network.optional(),
+      vpc: vpcSection.optional(),
       instances: z
         .record(
           text('a name of lower-case letters, digits and dashes, like web-1', isName),
           instanceSchema(types),
-          table('instances by name, like: { a: {}, b: {} }'),
+          expected('instances by name, like: { a: {}, b: {} }'),
         )
         .refine((all) => Object.keys(all).length >= 2, expected('two instances or more')),
       measure: measure.optional(),
     },
-    table('a topology: network, instances, measure'),
+    expected('a topology: network or vpc, instances, measure'),
   );
 
 /** @param file the name for messages. @throws TopologyError for the first thing that is wrong */
 export function parseTopology(source: string, file: string, types: InstanceTypes): Topology {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
-  const found: Found = { file, document: document as Document, lines };
-  const [error] = document.errors;
-  if (error !== undefined) throw TopologyError.ofSyntax(found, error);
-  const result = schemaFor(types).safeParse(document.toJS());
+  const found = readYaml(source, file);
+  const result = schemaFor(types).safeParse(found.value);
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
-  const clash = firstClash(result.data.instances, result.data.network?.router ?? DEFAULT_ROUTER);
-  if (clash !== undefined) throw TopologyError.ofIssues(found, [clash]);
-  const { network = {}, instances, measure: wanted = {} } = result.data;
-  const [router = '', prefix] = (network.router ?? DEFAULT_ROUTER).split('/');
+  const { network, vpc, instances, measure: wanted } = result.data;
+  const all = {
+    ...{ network: networkOf(network), instances: instancesOf(instances) },
+    ...{ measure: measureOf(wanted), measuresSpeed: vpc === undefined || wanted !== undefined },
+  };
+  if (vpc === undefined) {
+    const clash = firstClash(instances, network?.router ?? DEFAULT_ROUTER);
+    if (clash !== undefined) throw TopologyError.ofIssues(found, [clash]);
+    return all;
+  }
+  return { ...all, vpc: modelOf(vpc, result.data, found) };
+}
+
+type File = z.infer<ReturnType<typeof schemaFor>>;
+
+/** The section as a model. @throws TopologyError */
+function modelOf(vpc: VpcSection, { network, instances }: File, found: Found): VpcModel {
+  const issues = new Issues();
+  if (network !== undefined) issues.add(['network'], 'either a network or a vpc');
+  const inputs = Object.entries(instances).map(([name, instance]) => {
+    return { ...instance, name, type: instance.type ?? DEFAULT_TYPE };
+  });
+  const model = buildVpc(vpc, inputs, issues);
+  if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
+  return model;
+}
+
+function networkOf({
+  router = DEFAULT_ROUTER,
+  mtu = 9001,
+}: NonNullable<File['network']> = {}): Topology['network'] {
+  const [address = '', prefix] = router.split('/');
+  return { router: address, prefix: Number(prefix), mtu };
+}
+
+function instancesOf(instances: File['instances']): Instance[] {
+  return Object.entries(instances).map(([name, instance]): Instance => {
+    const { type = DEFAULT_TYPE, nic = 'ena', kernel, image, mac, access, cpus } = instance;
+    const rest = { kernel, image, mac, access, cpus };
+    const given = Object.entries({
+      ...rest,
+      address: instance.address?.[0],
+      memoryMb: instance.memory,
+    }).filter(([, value]) => value !== undefined);
+    return { name, type, nic, ...Object.fromEntries(given) };
+  });
+}
+
+function measureOf(wanted: File['measure'] = {}): Measure {
   return {
-    network: { router, prefix: Number(prefix), mtu: network.mtu ?? 9001 },
-    instances: Object.entries(instances).map(([name, instance]): Instance => {
-      const { type = DEFAULT_TYPE, nic = 'ena', memory, ...rest } = instance;
-      const given = Object.entries({ ...rest, memoryMb: memory }).filter(
-        ([, v]) => v !== undefined,
-      );
-      return { name, type, nic, ...Object.fromEntries(given) };
-    }),
-    measure: {
-      mtu: wanted.mtu ?? 1500,
-      rounds: wanted.rounds ?? 3,
-      seconds: wanted.seconds ?? 1,
-      pings: wanted.pings ?? 250,
-      compare: [...new Set(wanted.compare ?? COMPARABLE)],
-    },
+    mtu: wanted.mtu ?? 1500,
+    rounds: wanted.rounds ?? 3,
+    seconds: wanted.seconds ?? 1,
+    pings: wanted.pings ?? 250,
+    compare: [...new Set(wanted.compare ?? COMPARABLE)],
   };
 }
 
@@ -174,34 +206,32 @@ export function defaultTopology(types: InstanceTypes): Topology {
   return parseTopology(instances, 'the built-in topology', types);
 }
 
-/** An address or MAC that another instance has too, or an address outside of the network. */
-function firstClash(
-  instances: Readonly<Record<string, { address?: string | undefined; mac?: string | undefined }>>,
-  network: string,
-): z.core.$ZodIssueCustom | undefined {
-  const issue = (path: string[], what: string): z.core.$ZodIssueCustom => {
-    return { code: 'custom', path: ['instances', ...path], message: `expected ${what}`, input: '' };
-  };
+/** Without a VPC: what only a VPC has, an address or MAC twice, or one outside of the network. */
+function firstClash(instances: File['instances'], network: string): Issue | undefined {
+  const issues = new Issues();
   const [router = '', prefix] = network.split('/');
   const taken = new Map([[router, 'the router']]);
-  for (const [name, { address, mac }] of Object.entries(instances)) {
-    if (address !== undefined && !isWithin(address, router, Number(prefix)))
-      return issue([name, 'address'], `an address of the network ${network}`);
-    for (const [key, value] of Object.entries({ address, mac: mac?.toLowerCase() })) {
+  for (const [name, instance] of Object.entries(instances)) {
+    const path = ['instances', name];
+    const [address, second] = instance.address ?? [];
+    for (const key of vpcOnly)
+      if (instance[key] !== undefined) issues.add([...path, key], 'a vpc section for that');
+    if (second !== undefined) issues.add([...path, 'address', 1], 'a vpc section for a second one');
+    if (address !== undefined && !isWithin(address, `${router}/${prefix}`))
+      issues.add([...path, 'address'], `an address of the network ${network}`);
+    for (const [key, value] of Object.entries({ address, mac: instance.mac?.toLowerCase() })) {
       if (value === undefined) continue;
       const owner = taken.get(value);
-      if (owner !== undefined) return issue([name, key], `another one than that of ${owner}`);
+      if (owner !== undefined) issues.add([...path, key], `another one than that of ${owner}`);
       taken.set(value, name);
     }
   }
-  return undefined;
+  return issues.all[0];
 }
 
-function isWithin(address: string, router: string, prefix: number): boolean {
-  const list = new BlockList();
-  list.addSubnet(router, prefix);
-  return list.check(address);
-}
+const vpcOnly = (Object.keys(instanceInVpc) as (keyof InstanceInVpc)[]).filter(
+  (key) => key !== 'address',
+);
 
 function typeProblem(types: InstanceTypes, name: string): string | undefined {
   if (!types.has(name)) {
