@@ -217,7 +217,9 @@ export class FuzzValues {
             depth: record['sq_depth'] as number,
           }
         : null;
-    const llqEntryBytes = [0, 128, 192, 0, 256][record['entry_size_enabled'] ?? 0] ?? 0;
+    const isRing = record['header_location_enabled'] === admin.LLQ_HEADER.RING;
+    const inlineBytes = [0, 128, 192, 0, 256][record['entry_size_enabled'] ?? 0] ?? 0;
+    const llqEntryBytes = isRing ? 16 : inlineBytes;
     return { name, record: record as unknown as AdminCommand, createdSq, llqEntryBytes };
   }
 
@@ -230,7 +232,7 @@ export class FuzzValues {
     if (['control_addr_lo', 'os_info_lo', 'output_lo'].includes(name))
       return this.address() % 2 ** 32;
     if (/^(control_addr|os_info|output)_hi$/.test(name)) return Math.floor(this.#base / 2 ** 32);
-    if (name === 'header_location_enabled') return 1;
+    if (name === 'header_location_enabled') return prng.pick([1, 1, 2, 2, 3]);
     if (name === 'entry_size_enabled') return prng.pick([1, 4, 4, 2]);
     if (name === 'desc_num_before_header_enabled') return prng.pick([1, 2, 4, 8]);
     if (name === 'descriptors_stride_enabled') return 1 + prng.below(2);
@@ -242,12 +244,12 @@ export class FuzzValues {
     if (name === 'is_physically_contiguous') return 1;
     if (/idx$|vector$/.test(name)) return prng.below(9);
     if (name === 'feature_id') return prng.below(32);
-    if (name === 'control_length') return prng.pick([48, 128, 256, 512, 4096, 40]);
+    if (name === 'control_length') return prng.pick([48, 128, 256, 512, 4096, 40, 64, 8]);
     if (name === 'ctrl_data_indirect') return prng.oneIn(4) ? 0 : 1;
     if (name === 'output_length') return prng.pick([64, 64, 4096, 8]);
     if (name === 'rule_location') return prng.pick([0xffff, prng.below(40)]);
     if (/^(type|action|flow_type)$/.test(name)) return prng.below(7);
-    if (name === 'size') return prng.pick([7, 7, 6, 8]);
+    if (name === 'size') return prng.pick([7, 7, 6, 8, prng.below(12)]);
     if (name === 'selected_func') return prng.pick([2, 4, 2, 1, 8]);
     if (name === 'mtu') return prng.pick([1500, 9000, 9216, 128, 127, 9217]);
     if (/groups$/.test(name)) return prng.below(32);

@@ -9,9 +9,11 @@
  *   sees no broken completion, and its frames keep arriving;
  * - after a reset the function works again.
  *
- * The same seed replays the same run.
+ * The function is reached in every way that there is: doorbells trapped, or mapped and polled; memory
+ * that is shared, or that only messages reach, or both. The same seed replays the same run.
  */
 import assert from 'node:assert/strict';
+import { LLQ_HEADER } from '../../src/defs/ena-admin.ts';
 import { EnaFunction } from '../../src/devices/ena/ena-function.ts';
 import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
@@ -23,18 +25,14 @@ import { Prng } from '../../src/lib/prng.ts';
 import type { Frame } from '../../src/net/frame.ts';
 import type { Endpoint, Port } from '../../src/net/port.ts';
 import type { Reason } from '../../src/net/reasons.ts';
-import type { FunctionHost } from '../../src/pci/function.ts';
+import type { FunctionHost, PciFunction } from '../../src/pci/function.ts';
 import type { GuestMemory } from '../../src/pci/guest-memory.ts';
 import { Switch } from '../../src/switch/switch.ts';
+import { FuzzMemory, poolBase, poolBytes } from './ena-fuzz-memory.ts';
 import { FuzzValues } from './ena-fuzz-values.ts';
+import { mapped } from './ena-lab.ts';
 import { plainFrame } from './naive-packets.ts';
 
-const canary = 0xa5;
-const guardBytes = 64 * 1024;
-const poolBytes = 1 << 20;
-const poolBase = 2 ** 33;
-/** Mapped, but the fuzzer never says this address. */
-const secretBase = 0x7a5c_0000_0000;
 const victimBase = 2 ** 34;
 const maxFramesPerAccess = 8192;
 const smallRings = { txDepth: 32, rxDepth: 32, maxPolls: 1 };
@@ -90,19 +88,20 @@ export class EnaFuzz {
   readonly #values: FuzzValues;
   readonly #clock = new VirtualClock();
   readonly #switch = new Switch({ clock: this.#clock });
-  readonly #everything = new Uint8Array(2 * guardBytes + 3 * poolBytes);
-  /** The hostile guest's memory; the other one stands by for when this one is unmapped. */
-  #pool: DmaArena;
-  #spare: DmaArena;
-  /** What the device sees: always the same, whichever memory is mapped. */
-  readonly #memory: GuestMemory;
+  readonly #memory: FuzzMemory;
   readonly #port: CountingPort;
   readonly #device: EnaFunction;
+  /** The function as a guest sees it: stores to mapped doorbells are no traps. */
+  readonly #seen: PciFunction;
+  readonly #hasHeaderRing: boolean;
+  /** Mapped doorbells; empty when they are trapped. */
+  readonly #doorbellWords: Int32Array;
+  /** How the function is reached, for the report of a failure. */
+  readonly ways: string;
   readonly #victim: EnaDriver;
   readonly #shadow: Uint8Array;
   #driver: EnaDriver;
   #queues: KnownQueue[] = [];
-  #mapped = true;
   /** The memory BAR, and the size of its entries as last chosen. */
   readonly #deviceWords: Int32Array;
   #llqEntryWords = 32;
@@ -117,22 +116,25 @@ export class EnaFuzz {
   constructor(seed: number) {
     this.#prng = new Prng(seed);
     this.#values = new FuzzValues(this.#prng, poolBase, poolBytes);
-    this.#everything.fill(canary);
-    const part = (start: number, length: number) =>
-      this.#everything.subarray(start, start + length);
-    this.#pool = new DmaArena(part(guardBytes, poolBytes), poolBase);
-    this.#spare = new DmaArena(part(guardBytes + poolBytes, poolBytes), poolBase);
-    const secret = part(guardBytes + 2 * poolBytes, poolBytes);
-    this.#memory = this.#pool.memory;
-    this.#memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
+    this.#memory = new FuzzMemory(this.#prng);
     this.#port = new CountingPort(this.#switch.addPort({ name: 'hostile', mac: 0x0200_0000_0001 }));
     const queuePairs = 4;
     const mine = Uint8Array.of(2, 0, 0, 0, 0, 1);
     const profile = this.#prng.pick(enaProfiles);
-    const access = 'llq';
+    const access = this.#prng.pick(['posted', 'llq', 'llq', 'polled', 'polled'] as const);
+    this.ways = `${access}, ${this.#memory.sharing}`;
     const options = { mac: mine, linkMbps: 10_000, queuePairs, profile, access } as const;
-    this.#device = new EnaFunction(options, this.#host(this.#memory, this.refusals), this.#port);
-    this.#driver = new EnaDriver(this.#device, this.#pool, smallRings);
+    this.#device = new EnaFunction(
+      options,
+      this.#host(this.#memory.seen, this.refusals),
+      this.#port,
+    );
+    this.#seen = access === 'polled' ? mapped(this.#device) : this.#device;
+    this.#hasHeaderRing = (profile.llqHeaderLocations & LLQ_HEADER.RING) !== 0;
+    this.#driver = new EnaDriver(this.#seen, this.#memory.pool, smallRings);
+    const doorbells = this.#device.bars[0]?.memory?.bytes ?? new Uint8Array(0);
+    const { buffer, byteOffset, length } = doorbells;
+    this.#doorbellWords = new Int32Array(buffer, byteOffset + (length >>> 1), length >>> 4);
     const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);
     this.#deviceWords = new Int32Array(bar.buffer, bar.byteOffset, bar.length >>> 2);
 
@@ -163,13 +165,24 @@ export class EnaFuzz {
       this.#remakeRxQueues();
     }
     for (let i = 0; i < steps; i++) {
-      this.#port.frames = 0;
-      this.#step();
-      assert.ok(this.#port.frames <= maxFramesPerAccess, `${this.#port.frames} frames at once`);
+      this.#bounded(() => this.#step());
+      this.#poll(2);
       if ((i & 15) === 15) this.#verify();
     }
     this.#verify();
     this.#recover();
+  }
+
+  #bounded<T>(access: () => T): T {
+    this.#port.frames = 0;
+    const result = access();
+    assert.ok(this.#port.frames <= maxFramesPerAccess, `${this.#port.frames} frames at once`);
+    return result;
+  }
+
+  /** The host looks at mapped doorbells a few times; each look is bounded as an access is. */
+  #poll(times: number): void {
+    for (let i = 0; i < times && this.#bounded(() => this.#device.poll()); i++);
   }
 
   // What the hostile driver does.
@@ -207,34 +220,40 @@ export class EnaFuzz {
       () => this.#setMapped(prng.oneIn(2)),
       () => this.#device.config.write(prng.below(64) * 4, 4, prng.next()),
       () => this.#write(0x54, this.#values.word()),
+      () => this.#mappedDoorbells(),
+      () => {
+        this.#memory.refuses = prng.oneIn(2);
+      },
     ];
     prng.pick(kinds)();
   }
 
   #write(offset: number, value: number): void {
     this.#note(`write ${offset.toString(16)} = ${value.toString(16)}`);
-    this.#device.write(0, offset, 4, value >>> 0);
+    // Now and then a client traps what it could have mapped.
+    const fn = this.#prng.oneIn(8) ? this.#device : this.#seen;
+    fn.write(0, offset, 4, value >>> 0);
   }
 
-  /** Unmapped memory is a canary from then on; what is mapped next is other memory. */
-  #setMapped(mapped: boolean): void {
-    if (mapped === this.#mapped) return;
-    this.#note(mapped ? 'map' : 'unmap');
-    this.#mapped = mapped;
-    if (mapped) {
-      const { bytes } = this.#pool;
-      this.#memory.add({ iova: poolBase, memory: bytes, readable: true, writable: true });
-      return;
+  /** Anything in the page of mapped doorbells, between and behind the doorbells as well. */
+  #mappedDoorbells(): void {
+    const words = this.#doorbellWords;
+    if (words.length === 0) return;
+    for (let i = this.#prng.below(32); i >= 0; i--) {
+      const at = this.#prng.oneIn(2) ? this.#prng.below(8) * 16 : this.#prng.below(words.length);
+      words[at] = this.#prng.oneIn(2) ? this.#prng.below(64) : this.#values.word();
     }
-    this.#memory.remove(poolBase, poolBytes);
-    this.#pool.bytes.fill(canary);
-    [this.#pool, this.#spare] = [this.#spare, this.#pool];
-    this.#newDriver({});
+  }
+
+  #setMapped(mapped: boolean): void {
+    if (!this.#memory.setMapped(mapped)) return;
+    this.#note(mapped ? 'map' : 'unmap');
+    if (!mapped) this.#newDriver({});
   }
 
   #newDriver(options: Partial<EnaDriverOptions>): void {
-    this.#pool.release(0);
-    this.#driver = new EnaDriver(this.#device, this.#pool, { ...smallRings, ...options });
+    this.#memory.pool.release(0);
+    this.#driver = new EnaDriver(this.#seen, this.#memory.pool, { ...smallRings, ...options });
     this.#queues = [];
   }
 
@@ -242,8 +261,10 @@ export class EnaFuzz {
   #bringUp(): void {
     this.#note('bring up');
     this.#unanswered = 0;
+    this.#memory.refuses = false;
     this.#setMapped(true);
     this.#newDriver({
+      llqHeaders: this.#hasHeaderRing && this.#prng.oneIn(2) ? 'ring' : 'inline',
       placement: this.#prng.pick(['host', 'device']),
       queuePairs: 1 + this.#prng.below(2),
       mtu: this.#prng.pick([1500, 9000]),
@@ -255,8 +276,8 @@ export class EnaFuzz {
         if (ring?.shape.headerBytes) this.#llqEntryWords = ring.shape.entryBytes >>> 2;
         this.#queues.push({
           isTx,
-          words: ring?.words ?? this.#pool.words,
-          firstWord: ring?.at ?? this.#pool.offset(queue.sqAddress) >>> 2,
+          words: ring?.words ?? this.#memory.pool.words,
+          firstWord: ring?.at ?? this.#memory.pool.offset(queue.sqAddress) >>> 2,
           entryWords: (ring?.shape.entryBytes ?? 16) >>> 2,
           depth: queue.spec.depth,
           doorbell: queue.doorbellOffset,
@@ -312,8 +333,8 @@ export class EnaFuzz {
     const [, , , doorbell, llqOffset] = done.words as unknown as number[];
     this.#queues.push({
       isTx,
-      words: isInDevice ? this.#deviceWords : this.#pool.words,
-      firstWord: (isInDevice ? (llqOffset ?? 0) : this.#pool.offset(address)) >>> 2,
+      words: isInDevice ? this.#deviceWords : this.#memory.pool.words,
+      firstWord: (isInDevice ? (llqOffset ?? 0) : this.#memory.pool.offset(address)) >>> 2,
       entryWords: isInDevice ? this.#llqEntryWords : 4,
       depth,
       doorbell: doorbell ?? 0,
@@ -325,8 +346,8 @@ export class EnaFuzz {
   /** An entry of any words at the admin queue's tail, and any doorbell. */
   #rawCommand(): void {
     const { admin } = this.#driver;
-    const at = (this.#pool.offset(admin.sqAddress) >>> 2) + (admin.tail & 31) * 16;
-    this.#values.garbage(this.#pool.words, at, 16);
+    const at = (this.#memory.pool.offset(admin.sqAddress) >>> 2) + (admin.tail & 31) * 16;
+    this.#values.garbage(this.#memory.pool.words, at, 16);
     this.#write(0x2c, this.#prng.oneIn(3) ? this.#values.word() : admin.tail + 1);
     admin.poll();
   }
@@ -371,9 +392,9 @@ export class EnaFuzz {
   /** The guest writes its own memory behind the device's back: rings, buffers, anything. */
   #scribble(): void {
     const words = 1 + this.#prng.below(64);
-    const at = this.#prng.below((this.#pool.mark() >>> 2) + 1);
-    const { length } = this.#pool.words;
-    this.#values.garbage(this.#pool.words, Math.min(at, length - words), words);
+    const at = this.#prng.below((this.#memory.pool.mark() >>> 2) + 1);
+    const { length } = this.#memory.pool.words;
+    this.#values.garbage(this.#memory.pool.words, Math.min(at, length - words), words);
     this.#note(`scribble ${at}`);
   }
 
@@ -397,13 +418,7 @@ export class EnaFuzz {
   }
 
   #verify(): void {
-    const end = guardBytes + 2 * poolBytes;
-    const guards: Uint8Array[] = [
-      this.#everything.subarray(0, guardBytes),
-      this.#everything.subarray(end),
-    ];
-    guards.push(this.#spare.bytes);
-    for (const guard of guards) assert.ok(isUntouched(guard), 'a canary was overwritten');
+    this.#memory.verify();
     assert.equal(this.#victim.fault, null, 'the other driver was given a broken completion');
     let from = 0;
     const { arena, admin, events, mmio, tx, rx } = this.#victim;
@@ -433,6 +448,7 @@ export class EnaFuzz {
     this.#device.setLink(true);
     this.#bringUp();
     for (let i = 0; i < 8; i++) this.#victimTurn();
+    this.#poll(8);
     const [tx, rx] = [this.#driver.tx[0], this.#victim.rx[0]];
     const [back, own] = [this.#victim.tx[0], this.#driver.rx];
     assert.ok(tx && rx && back);
@@ -442,10 +458,12 @@ export class EnaFuzz {
         for (; queue.next(); taken++);
         queue.replenish();
       }
+      this.#poll(8);
     }
     const there = plainFrame(0x0200_0000_0001, 0x0200_0000_0002, 777, 1);
     assert.ok(tx.send(there, 0, there.length));
     tx.kick();
+    this.#poll(8);
     assert.ok(rx.next(), 'after a reset the function sends no more');
     assert.equal(rx.length, 777);
     const again = plainFrame(0x0200_0000_0002, 0x0200_0000_0001, 555, 2);
@@ -467,7 +485,3 @@ export class EnaFuzz {
     if (this.log.length > 30) this.log.shift();
   }
 }
-
-const untouched = new Uint8Array(poolBytes + guardBytes).fill(canary);
-const isUntouched = (bytes: Uint8Array): boolean =>
-  Buffer.compare(bytes, untouched.subarray(0, bytes.length)) === 0;

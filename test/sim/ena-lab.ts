@@ -91,7 +91,7 @@ export class SimGuest {
 }
 
 /** The function as a guest sees it that has mapped what may be mapped: stores there are no traps. */
-function mapped(fn: PciFunction): PciFunction {
+export function mapped(fn: PciFunction): PciFunction {
   const write: PciFunction['write'] = (bar, offset, size, value) => {
     const memory = fn.bars.find(({ index }) => index === bar)?.memory;
     const isMapped = memory?.areas.some(
