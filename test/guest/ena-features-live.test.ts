@@ -50,7 +50,7 @@ async function suite(t: TestContext, pair: Pair): Promise<void> {
     if (await ethtool.driverKnows(pair.vms.a, 'enable_phc')) await checkClock(pair.vms.a);
     else t.skip('this driver has no PTP clock: Linux has it from 6.17 on');
   });
-  await t.test('50 resets under traffic, and no link is lost', async (t) => {
+  await t.test('100 resets under traffic, and no link is lost', async (t) => {
     t.diagnostic(await resetOften(pair));
   });
   await t.test('a reset that the card asks for', async (t) => {

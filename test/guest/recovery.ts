@@ -14,19 +14,19 @@ const rebind: Way = {
 };
 const remove: Way = { name: 'rmmod and modprobe', script: () => 'rmmod ena && modprobe ena' };
 
-/** 50 in all. @returns what was done, in words */
+/** A hundred in all. @returns what was done, in words */
 export async function resetOften(pair: Pair): Promise<string> {
   const { a, b } = pair.vms;
   const canReload = await ethtool.driverKnows(a, 'devlink_reload');
   const ways: readonly (readonly [Way, number])[] = canReload
     ? [
-        [reload, 30],
-        [rebind, 15],
-        [remove, 5],
+        [reload, 60],
+        [rebind, 30],
+        [remove, 10],
       ]
     : [
-        [rebind, 40],
-        [remove, 10],
+        [rebind, 80],
+        [remove, 20],
       ];
   const peerLink = await b.run('cat /sys/class/net/eth0/carrier_changes');
   const traffic = await startTraffic(pair);

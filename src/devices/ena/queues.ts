@@ -136,8 +136,14 @@ export class Queues {
     return this.#rxList.length;
   }
 
-  hasQueue(index: number): boolean {
-    return (this.#sqs[index] ?? null) !== null;
+  /** The submission queue at `index`. */
+  at(index: number): TxQueue | RxQueue | null {
+    return this.#sqs[index] ?? null;
+  }
+
+  /** All submission queues that there are. */
+  all(): (TxQueue | RxQueue)[] {
+    return this.#sqs.filter((queue) => queue !== null);
   }
 
   /** Publishes what was received since the last call. */

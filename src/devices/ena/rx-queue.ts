@@ -19,6 +19,9 @@ const descriptorBytes = 16;
 export class RxQueue {
   readonly shape: SubmissionQueueShape;
   readonly cq: CompletionQueue;
+  /** Received since the queue was made. */
+  packets = 0;
+  bytes = 0;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
   readonly #desc = rxDesc.create();
@@ -73,6 +76,8 @@ export class RxQueue {
     if (!this.#scatter(frame, buffers)) return R.rxBadAddress;
     this.#complete(frame, buffers, hash);
     this.#head += buffers;
+    this.packets++;
+    this.bytes += frame.length;
     return R.delivered;
   }
 

@@ -16,7 +16,9 @@ import type { Allowances } from './allowances.ts';
 import type { EnaProfile } from './profile.ts';
 import type { Queues } from './queues.ts';
 import { enaRules } from './rules.ts';
+import type { RxQueue } from './rx-queue.ts';
 import { type EnaStats, split } from './stats.ts';
+import { TxQueue } from './tx-queue.ts';
 
 export type StatisticsParts = {
   readonly profile: EnaProfile;
@@ -61,14 +63,16 @@ export class Statistics {
 
   #basic(answer: Int32Array): number {
     const { queues, stats } = this.#parts;
-    const { scope, queue_idx: queue } = this.#command;
-    const isOne = scope === STATS_SCOPE.SPECIFIC_QUEUE && queues.hasQueue(queue);
-    // Drivers leave the scope zero and the queue zero when they want the whole function.
-    if (scope !== STATS_SCOPE.ETH_TRAFFIC && !isOne && (scope !== 0 || queue !== 0)) {
-      this.#parts.diagnostics.refuse(enaRules['stats-scope'], () => `scope ${scope}, ${queue}`);
+    const { scope, queue_idx: index } = this.#command;
+    // Drivers leave the scope and the queue zero when they want the whole function.
+    const isOne = scope === STATS_SCOPE.SPECIFIC_QUEUE && index !== 0;
+    const queue = isOne ? queues.at(index) : null;
+    if (scope > STATS_SCOPE.ETH_TRAFFIC || (isOne && queue === null)) {
+      this.#parts.diagnostics.refuse(enaRules['stats-scope'], () => `scope ${scope}, ${index}`);
       return STATUS.ILLEGAL_PARAMETER;
     }
     const made = basicStatsResp.create();
+    if (queue !== null) return this.#ofQueue(queue, made, answer);
     [made.tx_bytes_low, made.tx_bytes_high] = split(stats.txBytes);
     [made.tx_pkts_low, made.tx_pkts_high] = split(stats.txPackets);
     [made.rx_bytes_low, made.rx_bytes_high] = split(stats.rxBytes);
@@ -80,10 +84,34 @@ export class Statistics {
     return STATUS.SUCCESS;
   }
 
-  /** Text, one `name value` a line, in the control buffer. */
+  /** Drops and overruns are the function's: they happen before a queue is found. */
+  #ofQueue(
+    queue: TxQueue | RxQueue,
+    made: ReturnType<typeof basicStatsResp.create>,
+    answer: Int32Array,
+  ): number {
+    const [bytes, packets] = [split(queue.bytes), split(queue.packets)];
+    if (queue instanceof TxQueue) {
+      [made.tx_bytes_low, made.tx_bytes_high] = bytes;
+      [made.tx_pkts_low, made.tx_pkts_high] = packets;
+    } else {
+      [made.rx_bytes_low, made.rx_bytes_high] = bytes;
+      [made.rx_pkts_low, made.rx_pkts_high] = packets;
+    }
+    made.store(answer, 0);
+    return STATUS.SUCCESS;
+  }
+
+  /** Text, one `name value` a line, in the control buffer: the function's, then each queue's. */
   #extended(): number {
-    const { stats } = this.#parts;
-    const lines = Object.entries({ ...stats }).map(([name, value]) => `${name} ${value}\n`);
+    const { stats, queues } = this.#parts;
+    const { txBytes, txPackets, txDrops, rxBytes, rxPackets, rxDrops, rxOverruns } = stats;
+    const all = { txBytes, txPackets, txDrops, rxBytes, rxPackets, rxDrops, rxOverruns };
+    const lines = Object.entries(all).map(([name, value]) => `${name} ${value}\n`);
+    for (const queue of queues.all()) {
+      const name = `${queue instanceof TxQueue ? 'tx' : 'rx'}Queue${queue.shape.index}`;
+      lines.push(`${name}Bytes ${queue.bytes}\n${name}Packets ${queue.packets}\n`);
+    }
     return this.#control(new TextEncoder().encode(`${lines.join('')}\0`));
   }
 

@@ -52,6 +52,9 @@ export const l2Bytes = 18;
 export class TxQueue implements Sendable {
   readonly shape: TxQueueShape;
   readonly cq: CompletionQueue;
+  /** Sent since the queue was made. */
+  packets = 0;
+  bytes = 0;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
   readonly #entry: EntryShape;
@@ -267,6 +270,8 @@ export class TxQueue implements Sendable {
     this.#sender.spend(frames, frame.length);
     stats.txPackets++;
     stats.txBytes += frame.length;
+    this.packets++;
+    this.bytes += frame.length;
     port.transmit(frame);
   }
 

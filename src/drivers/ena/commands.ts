@@ -20,6 +20,7 @@ import {
   STATUS,
   setAenq,
   setHostAttr,
+  setHwTimestamp,
   setMtu,
 } from '../../defs/ena-admin.ts';
 import type { Fields, Layout, Record32 } from '../../lib/layout.ts';
@@ -119,6 +120,13 @@ export class AdminCommands {
     const command = setMtu.create();
     command.mtu = mtu;
     this.setFeature(FEATURE.MTU, command);
+  }
+
+  /** For all packets sent, and for all received. */
+  setTimeStamps(tx: boolean, rx: boolean): void {
+    const command = setHwTimestamp.create();
+    [command.tx, command.rx] = [tx ? 1 : 0, rx ? 1 : 0];
+    this.setFeature(FEATURE.HW_TIMESTAMP, command);
   }
 
   setHostAttributes(hostInfoAddress: number, debug: ControlBuffer | null): void {

@@ -71,6 +71,7 @@ const defaults: EnaDriverOptions = {
     (1 << AENQ_GROUP.DEVICE_REQUEST_RESET),
   interrupts: true,
   clock: null,
+  timeStamps: false,
   osType: 3,
   specVersion: 0x0200,
   pause: () => {},
@@ -146,6 +147,7 @@ export class EnaDriver {
     this.readModeration();
     this.enableInterrupts();
     this.rss.tableSizes();
+    if (this.options.timeStamps) this.commands.setTimeStamps(true, true);
     this.queues.create();
     this.rss.spread(this.rx.map((queue) => queue.sqIndex));
     this.commands.setMtu(this.mtu);

@@ -3,7 +3,7 @@
  * Linux's order, their first buffers and their interrupts.
  */
 import { PLACEMENT, SQ_DIRECTION } from '../../defs/ena-admin.ts';
-import { intrReg, rxCdesc, txCdesc } from '../../defs/ena-io.ts';
+import { intrReg } from '../../defs/ena-io.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { BarMemory } from '../../pci/function.ts';
 import type { DmaArena } from '../dma-arena.ts';
@@ -25,6 +25,8 @@ export type QueueOptions = {
   readonly rxBufferBytes: number;
   /** Completion queues raise their vector; they are polled in either case. */
   readonly interrupts: boolean;
+  /** Completion entries have room for time stamps, and the device is asked for them. */
+  readonly timeStamps: boolean;
   /** null: no packet is ever late. */
   readonly clock: Clock | null;
 };
@@ -60,12 +62,14 @@ export class QueueSet {
       maxDescs: limits.maxTxDescs,
       maxHeaderBytes: limits.maxHeaderBytes,
       clock: options.clock,
+      timeStamps: options.timeStamps,
       ...(llq !== null && { llq }),
     };
     const rx = {
       depth: Math.min(options.rxDepth, limits.rxDepth),
       bufferBytes: options.rxBufferBytes,
       maxDescs: limits.maxRxDescs,
+      timeStamps: options.timeStamps,
     };
     this.tx = Array.from({ length: pairs }, () => new TxQueue(this.#mmio, this.#arena, tx));
     this.rx = Array.from({ length: pairs }, () => new RxQueue(this.#mmio, this.#arena, rx));
@@ -86,7 +90,7 @@ export class QueueSet {
     const cq = this.#commands.createCq({
       address: queue.cqAddress,
       depth,
-      entryWords: (isTx ? txCdesc : rxCdesc).sizeBytes >>> 2,
+      entryWords: queue.cdescWords,
       vector,
       interrupts: this.#options.interrupts,
     });

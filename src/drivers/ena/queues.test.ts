@@ -47,7 +47,14 @@ function setUp() {
 
 function txSetUp() {
   const { device, arena, mmio } = setUp();
-  const spec = { depth: 8, bufferBytes: 256, maxDescs: 5, maxHeaderBytes: 96, clock: null };
+  const spec = {
+    depth: 8,
+    bufferBytes: 256,
+    maxDescs: 5,
+    maxHeaderBytes: 96,
+    timeStamps: false,
+    clock: null,
+  };
   const queue = new TxQueue(mmio, arena, spec);
   queue.doorbellOffset = 0x1000;
   const desc = txDesc.create();
@@ -146,7 +153,12 @@ test('a completion of a packet that was not sent is a fault, and ends the queue'
 
 function rxSetUp() {
   const { device, arena, mmio } = setUp();
-  const queue = new RxQueue(mmio, arena, { depth: 8, bufferBytes: 128, maxDescs: 3 });
+  const queue = new RxQueue(mmio, arena, {
+    depth: 8,
+    bufferBytes: 128,
+    maxDescs: 3,
+    timeStamps: false,
+  });
   queue.doorbellOffset = 0x2000;
   const desc = rxDesc.create();
   const posted = (slot: number) => {

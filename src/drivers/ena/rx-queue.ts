@@ -4,13 +4,12 @@
  * out about it) until it is called again. Nothing is allocated per packet. Follows
  * `ena_com_add_single_rx_desc` and `ena_com_rx_pkt`.
  */
-import { rxCdesc, rxDesc } from '../../defs/ena-io.ts';
+import { RX_CDESC_TIMESTAMP_WORD, rxCdesc, rxDesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
 
 const descWords = rxDesc.sizeBytes >>> 2;
-const cdescWords = rxCdesc.sizeBytes >>> 2;
 const { first, last, comp_req, phase } = rxDesc.fields;
 const POSTED = (1 << first.lsb) | (1 << last.lsb) | (1 << comp_req.lsb);
 const PHASE = phase.lsb;
@@ -26,10 +25,13 @@ export type RxQueueSpec = {
   readonly bufferBytes: number;
   /** Descriptors per packet. */
   readonly maxDescs: number;
+  /** Completion entries of 8 words, which have room for a time stamp. */
+  readonly timeStamps: boolean;
 };
 
 export class RxQueue {
   readonly spec: RxQueueSpec;
+  readonly cdescWords: number;
   /** DMA addresses. */
   readonly sqAddress: number;
   readonly cqAddress: number;
@@ -53,6 +55,9 @@ export class RxQueue {
   readonly starts: Int32Array;
   readonly lengths: Int32Array;
   hash = 0;
+  /** When the current packet arrived: device time, or 0. */
+  stampLo = 0;
+  stampHi = 0;
   /** Word 0 of the last completion: `rxCdesc` says what its bits mean. */
   status = 0;
 
@@ -82,7 +87,8 @@ export class RxQueue {
     this.#words = arena.words;
     this.#mask = depth - 1;
     this.sqAddress = arena.alloc(depth * rxDesc.sizeBytes);
-    this.cqAddress = arena.alloc(depth * rxCdesc.sizeBytes);
+    this.cdescWords = (rxCdesc.sizeBytes >>> 2) * (spec.timeStamps ? 2 : 1);
+    this.cqAddress = arena.alloc(depth * this.cdescWords * 4);
     this.bufferAddress = arena.alloc(depth * bufferBytes);
     this.#sqWord = arena.offset(this.sqAddress) >>> 2;
     this.#cqWord = arena.offset(this.cqAddress) >>> 2;
@@ -102,7 +108,7 @@ export class RxQueue {
   clear(): void {
     const { depth } = this.spec;
     this.#words.fill(0, this.#sqWord, this.#sqWord + depth * descWords);
-    this.#words.fill(0, this.#cqWord, this.#cqWord + depth * cdescWords);
+    this.#words.fill(0, this.#cqWord, this.#cqWord + depth * this.cdescWords);
     for (let i = 0; i < depth; i++) this.#free[i] = depth - 1 - i;
     this.#freeCount = depth;
     this.#posted.fill(0);
@@ -165,7 +171,7 @@ export class RxQueue {
     let cqPhase = this.#cqPhase;
     let total = 0;
     for (let i = 0; ; i++) {
-      const at = this.#cqWord + (head & mask) * cdescWords;
+      const at = this.#cqWord + (head & mask) * this.cdescWords;
       const status = words[at] as number;
       if (((status >>> CDESC_PHASE) & 1) !== cqPhase) return false;
       head = (head + 1) & 0xffff;
@@ -176,6 +182,7 @@ export class RxQueue {
         this.pieces = i + 1;
         this.status = status;
         this.hash = words[at + 2] as number;
+        if (this.spec.timeStamps) this.#stamp(at + RX_CDESC_TIMESTAMP_WORD);
         break;
       }
     }
@@ -224,6 +231,11 @@ export class RxQueue {
     const at = this.#sqWord + (this.tail & this.#mask) * descWords;
     for (let i = 0; i < descWords; i++) this.#words[at + i] = words[i] as number;
     this.#advance();
+  }
+
+  #stamp(at: number): void {
+    this.stampLo = this.#words[at] as number;
+    this.stampHi = this.#words[at + 1] as number;
   }
 
   /** Notes buffer `i` of a packet; false when the completion cannot be true. */

@@ -6,7 +6,7 @@
  * frames since the last one, `reap` takes back what has been sent. Follows `ena_com_prepare_tx`
  * and `ena_com_tx_comp_metadata_get`.
  */
-import { txCdesc, txDesc } from '../../defs/ena-io.ts';
+import { TX_CDESC_TIMESTAMP_WORD, txCdesc, txDesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
@@ -22,7 +22,6 @@ const PHASE = phase.lsb;
 const REQ_ID_HI = req_id_hi.lsb;
 const REQ_ID_LO = req_id_lo.lsb;
 const HEADER_LENGTH = header_length.lsb;
-const cdescWords = txCdesc.sizeBytes >>> 2;
 const CDESC_PHASE = txCdesc.fields.phase.lsb;
 /** Below this a loop copies faster than a call. */
 const loopBytes = 128;
@@ -36,6 +35,8 @@ export type TxQueueSpec = {
   readonly maxDescs: number;
   /** The device's `max_tx_header_size`: what `header_length` may say at most. */
   readonly maxHeaderBytes: number;
+  /** Completion entries of 4 words, which have room for a time stamp. */
+  readonly timeStamps: boolean;
   /** null: nobody asks how long a packet has been on its way. */
   readonly clock: Clock | null;
   /** Absent: the ring lies in host memory. */
@@ -49,6 +50,7 @@ export type TxQueueSpec = {
 /** The memory of a queue pair: allocated once, used again after every reset. */
 export class TxQueue {
   readonly spec: TxQueueSpec;
+  readonly cdescWords: number;
   readonly ring: TxRing;
   /** DMA addresses; that of the SQ is 0 when it lies in device memory. */
   readonly sqAddress: number;
@@ -62,6 +64,9 @@ export class TxQueue {
   sentFrames = 0;
   sentBytes = 0;
   completedFrames = 0;
+  /** When the packet that was reaped last was sent: device time, or 0. */
+  stampLo = 0;
+  stampHi = 0;
   /** Frames that found no room. */
   refused = 0;
   /** A reset reason: the device did what it must not. 0 while all is well. */
@@ -107,7 +112,8 @@ export class TxQueue {
     this.#alwaysMeta = llq?.alwaysMeta ?? false;
     this.#maxBurst = llq?.maxBurstEntries ?? 0;
     this.sqAddress = llq === undefined ? arena.alloc(depth * txDesc.sizeBytes) : 0;
-    this.cqAddress = arena.alloc(depth * txCdesc.sizeBytes);
+    this.cdescWords = (txCdesc.sizeBytes >>> 2) * (spec.timeStamps ? 2 : 1);
+    this.cqAddress = arena.alloc(depth * this.cdescWords * 4);
     this.bufferAddress = arena.alloc(depth * spec.bufferBytes);
     this.#cqWord = arena.offset(this.cqAddress) >>> 2;
     this.#bufferStart = arena.offset(this.bufferAddress);
@@ -126,7 +132,7 @@ export class TxQueue {
   /** Empties the CQ and takes all buffers back: before each CREATE, then `ring.place`. */
   clear(): void {
     const { depth } = this.spec;
-    this.#words.fill(0, this.#cqWord, this.#cqWord + depth * cdescWords);
+    this.#words.fill(0, this.#cqWord, this.#cqWord + depth * this.cdescWords);
     for (let i = 0; i < depth; i++) this.#free[i] = depth - 1 - i;
     this.#freeCount = depth;
     this.#entries.fill(0);
@@ -232,10 +238,15 @@ export class TxQueue {
     const mask = this.#mask;
     let count = 0;
     while (this.fault === 0) {
-      const word = words[this.#cqWord + (this.#head & mask) * cdescWords] as number;
+      const at = this.#cqWord + (this.#head & mask) * this.cdescWords;
+      const word = words[at] as number;
       if (((word >>> CDESC_PHASE) & 1) !== this.#cqPhase) break;
       this.#head = (this.#head + 1) & 0xffff;
       if ((this.#head & mask) === 0) this.#cqPhase ^= 1;
+      if (this.spec.timeStamps) {
+        this.stampLo = words[at + TX_CDESC_TIMESTAMP_WORD] as number;
+        this.stampHi = words[at + TX_CDESC_TIMESTAMP_WORD + 1] as number;
+      }
       if (this.#release(word & 0xffff)) count++;
       else this.fault = resetReasons.indexOf('INV_TX_REQ_ID');
     }
