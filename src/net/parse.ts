@@ -39,6 +39,9 @@ export class Headers {
   /** Where the IP packet ends in the frame; what follows is Ethernet padding. */
   ipEnd = 0;
   fragment: number = fragment.none;
+  /** Of fragments: which packet they are of, and where in it they begin, in bytes. */
+  identification = 0;
+  fragmentOffset = 0;
   /** The protocol after extension headers, or -1. */
   l4Protocol = -1;
   /** -1: not there (no IP, a later fragment) or not in the head. */
@@ -132,6 +135,10 @@ export class Headers {
     this.dst = h.getInt32(at + ipv4.destination);
     this.l4Protocol = h.getUint8(at + ipv4.protocol);
     const bits = h.getUint16(at + ipv4.fragment);
+    if ((bits & ~ipv4Fragment.dontFragment) !== 0) {
+      this.identification = h.getUint16(at + ipv4.identification);
+      this.fragmentOffset = (bits & ipv4Fragment.offsetMask) * 8;
+    }
     if ((bits & ipv4Fragment.offsetMask) !== 0) {
       this.fragment = fragment.later;
       return;
@@ -190,6 +197,8 @@ export class Headers {
       const extra = h.getUint8(at + 1);
       if (next === ipv6Next.fragment) {
         const bits = h.getUint16(at + 2);
+        this.identification = h.getInt32(at + 4);
+        this.fragmentOffset = bits & ~7;
         next = h.getUint8(at);
         at += 8;
         if (bits >>> 3 !== 0) {

@@ -29,8 +29,11 @@ export interface Delivery {
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason;
   /** The frame ends here: counted at its sender. Returns `reason`. */
   refuse(from: SwitchPort, reason: Reason): Reason;
-  /** The frame ends at its receiver's gate: counted there, and taps are told. Returns `reason`. */
-  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort, reason: Reason): Reason;
+  /**
+   * The frame ends at its receiver's gate: counted there, and taps are told. `from`: null when it
+   * came from outside. Returns `reason`.
+   */
+  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort | null, reason: Reason): Reason;
   /** Asks what the network itself answers: the verdict, or `notMine`. Answers go back to `from`. */
   ask(frame: Frame, from: SwitchPort): number;
   /**

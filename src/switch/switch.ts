@@ -215,7 +215,7 @@ export class Switch implements Fabric, Delivery {
     return reason;
   }
 
-  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort, reason: Reason): Reason {
+  refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort | null, reason: Reason): Reason {
     const at = counter.rxReason + reason;
     to.values[at] = (to.values[at] as number) + this.#wireFrames;
     if (this.#taps.length > 0) this.#tellOffered(frame, to, from, reason);
@@ -367,7 +367,7 @@ export class Switch implements Fabric, Delivery {
 
   // Small things.
 
-  #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort, verdict: Reason): void {
+  #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort | null, verdict: Reason): void {
     const { rule } = this.#forwarder;
     for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule);
   }

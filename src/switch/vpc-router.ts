@@ -1,0 +1,353 @@
+/**
+ * A VPC between the ports of a switch: who may send what to whom, by a policy of compiled tables
+ * that is swapped between two frames. The first packet of a flow goes the long way (`vpc/judge.ts`);
+ * what follows is found in a flow table, with the connections that it belongs to.
+ *
+ *     own MAC -> known flow? -> services of the network -> own address -> gates -> delivered
+ *
+ * There is no broadcast domain: what is not addressed to an interface is answered by the network
+ * itself, or goes nowhere.
+ */
+import type { Prng } from '../lib/prng.ts';
+import { arp } from '../net/arp.ts';
+import { read16, read32 } from '../net/bytes.ts';
+import { etherType } from '../net/ethernet.ts';
+import type { Frame } from '../net/frame.ts';
+import { ipProtocol, ipv4, ipv4Fragment } from '../net/ipv4.ts';
+import { fragment, type Headers } from '../net/parse.ts';
+import { R, type Reason } from '../net/reasons.ts';
+import { tcp, tcpFlag } from '../net/tcp.ts';
+import type { Delivery, Forwarder } from './forwarder.ts';
+import { type Gateway, gatewayMtu } from './gateway.ts';
+import type { SwitchPort } from './port.ts';
+import { notMine } from './responder.ts';
+import { owner } from './vpc/address-table.ts';
+import { type Decision, place, side } from './vpc/decision.ts';
+import { FlowTable, field, routedFlag } from './vpc/flow-table.ts';
+import { FragmentTable } from './vpc/fragments.ts';
+import { Judge } from './vpc/judge.ts';
+import type { Nic } from './vpc/nic.ts';
+import { NicTable } from './vpc/nic-table.ts';
+import { kind } from './vpc/packet.ts';
+import type { Policy } from './vpc/policy.ts';
+import {
+  isForNetwork,
+  isLimited,
+  isLinkLocal6,
+  linkLocalPacketsPerSecond,
+} from './vpc/services.ts';
+import { Tracker } from './vpc/tracker.ts';
+
+export type VpcRouterOptions = {
+  readonly policy: Policy;
+  /** Where the secrets of the tables come from. */
+  readonly random: Prng;
+  /** Flows that are remembered at most, of each IP version; a power of two, 65536 unless told. */
+  readonly flows?: number;
+  /** Connections that are tracked at most; a power of two, 262144 unless told. */
+  readonly connections?: number;
+  /** Of them, for one instance; 65536 unless told. */
+  readonly connectionsPerInstance?: number;
+  /** Fragmented packets on their way; a power of two, 1024 unless told. */
+  readonly fragments?: number;
+};
+
+/** A flow's decision that did not hold: the packet goes the long way. */
+const stale = -1;
+
+export class VpcRouter implements Forwarder {
+  rule: string | null = null;
+  readonly #delivery: Delivery;
+  readonly #nics: NicTable;
+  readonly #tracker: Tracker;
+  readonly #judge: Judge;
+  readonly #flows4: FlowTable;
+  readonly #flows6: FlowTable;
+  readonly #fragments: FragmentTable;
+  #gateway: Gateway | null = null;
+  /** Changes with everything that flows were decided by; never 0. */
+  #epoch = 1;
+
+  constructor(delivery: Delivery, options: VpcRouterOptions) {
+    const { policy, random, flows = 65_536, connections = 262_144, fragments = 1024 } = options;
+    this.#delivery = delivery;
+    this.#nics = new NicTable(
+      options.connectionsPerInstance ?? 65_536,
+      delivery.ports,
+      (macHi, macLo) => delivery.ownerOf(macHi, macLo),
+    );
+    this.#tracker = new Tracker(connections, this.#nics.bySlot, random);
+    this.#judge = new Judge(this.#nics, this.#tracker);
+    this.#flows4 = new FlowTable(4, flows, random);
+    this.#flows6 = new FlowTable(6, flows, random);
+    this.#fragments = new FragmentTable(fragments, random);
+    this.apply(policy);
+  }
+
+  get policy(): Policy {
+    return this.#nics.policy;
+  }
+
+  /** From the next frame on this policy counts. Tracked connections live on. */
+  apply(policy: Policy): void {
+    const gone = this.#nics.apply(policy, (nic) => this.#tracker.endAll(nic));
+    for (const nic of gone) this.#fragments.forget(nic.slot);
+    this.#changed();
+  }
+
+  /** What takes frames that leave a VPC; null: nothing does. */
+  connect(gateway: Gateway | null): void {
+    this.#gateway = gateway;
+  }
+
+  /** How many connections an instance's interfaces (or one that is nobody's) may have tracked. */
+  limitConnections(account: string, maximum: number): void {
+    this.#nics.accountOf(account).maximum = maximum;
+  }
+
+  /** Connections that are tracked now: by an instance, or in all. */
+  trackedConnections(account?: string): number {
+    return account === undefined ? this.#tracker.count : this.#nics.accountOf(account).count;
+  }
+
+  portAdded(port: SwitchPort): void {
+    this.#nics.plug(port);
+    this.#changed();
+  }
+
+  portRemoved(port: SwitchPort): void {
+    this.#nics.unplug(port);
+    this.#changed();
+  }
+
+  forward(from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    const nic = this.#nics.byPort[from.index] ?? null;
+    this.rule = null;
+    if (nic === null) return this.#delivery.refuse(from, R.notCarried);
+    if (h.srcMacLo !== nic.macLo || h.srcMacHi !== nic.macHi)
+      return this.#delivery.refuse(from, R.spoofedSource);
+    if (isOrdinary(h)) {
+      const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
+      const at = flows.find(nic.slot, h, this.#epoch);
+      if (at >= 0) {
+        const verdict = this.#goKnownWay(flows, at, nic, from, frame);
+        if (verdict !== stale) return verdict;
+      }
+    }
+    return this.#goLongWay(nic, from, frame);
+  }
+
+  /**
+   * A frame from outside, by a gateway of VPC `vpc`: to whoever has its destination address there,
+   * if the subnet's ACL and the interface's groups let it in. It waits in its receiver's queue.
+   */
+  enter(vpc: string, frame: Frame): Reason {
+    this.rule = null;
+    frame.parse();
+    const { packet } = this.#judge;
+    if (!packet.read(frame.head, frame.headLength, frame.headers)) return R.malformed;
+    const nic = this.#nics.ownerIn(vpc, packet);
+    if (nic === null) return R.noSuchAddress;
+    if (nic.port === null) return R.noReceiver;
+    const decision = this.#judge.inward(nic, frame, this.#delivery.now());
+    this.rule = decision.rule;
+    if (decision.reason !== R.delivered)
+      return this.#delivery.refuseAt(nic.port, frame, null, decision.reason);
+    nic.address(frame);
+    this.#delivery.send(nic.port, frame);
+    return R.queued;
+  }
+
+  #changed(): void {
+    this.#epoch = this.#epoch === -1 ? 1 : (this.#epoch + 1) | 0;
+  }
+
+  // The short way.
+
+  #goKnownWay(flows: FlowTable, at: number, nic: Nic, from: SwitchPort, frame: Frame): number {
+    const { words } = flows;
+    const slotA = words[at + field.slotA] as number;
+    const markA = words[at + field.markA] as number;
+    if (!this.#holds(nic, slotA, markA, true, frame)) return stale;
+    const slotB = words[at + field.slotB] as number;
+    if (slotB !== side.notAsked) {
+      const to = this.#nics.bySlot[words[at + field.to] as number] as Nic;
+      if (!this.#holds(to, slotB, words[at + field.markB] as number, false, frame)) return stale;
+    }
+    this.rule = flows.ruleAt(at);
+    const where = words[at + field.place] as number;
+    return this.#finish(
+      where & ~routedFlag,
+      words[at + field.to] as number,
+      (where & routedFlag) !== 0,
+      words[at + field.reason] as number,
+      from,
+      frame,
+    );
+  }
+
+  /** Whether one side is still as it was when the flow was decided; its connection lives on. */
+  #holds(nic: Nic, slot: number, mark: number, outward: boolean, frame: Frame): boolean {
+    if (slot >= 0) {
+      const now = this.#delivery.now();
+      return this.#tracker.touch(slot, mark, now, outward, frame.headers.tcpFlags);
+    }
+    return slot === side.notAsked || nic.begun === mark;
+  }
+
+  // The long way.
+
+  #goLongWay(nic: Nic, from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    const delivery = this.#delivery;
+    if (h.malformed) return delivery.refuse(from, R.malformed);
+    if (h.vlan >= 0) return delivery.refuse(from, R.notCarried);
+    const forNetwork = isForNetwork(h);
+    if (nic.tables.sourceDestCheck && !this.#isFrom(nic, frame, forNetwork))
+      return delivery.refuse(from, R.spoofedSource);
+    if (forNetwork) return this.#askNetwork(nic, from, frame, isLimited(h));
+    const { packet } = this.#judge;
+    const isLater = h.fragment === fragment.later;
+    if (isLater) packet.readFragment(h);
+    else if (!packet.read(frame.head, frame.headLength, h))
+      return delivery.refuse(from, R.malformed);
+    const found = this.#judge.ownerOfDestination(nic);
+    if (found < owner.nobody) return this.#askNetwork(nic, from, frame, found === owner.resolver);
+    return isLater ? this.#followFirst(nic, from, frame) : this.#decide(nic, from, frame);
+  }
+
+  /**
+   * The source check: an interface sends from its own addresses. Who has none yet asks from the
+   * unspecified one, but the network only; link-local ones never leave the subnet.
+   */
+  #isFrom(nic: Nic, frame: Frame, forNetwork: boolean): boolean {
+    const { head, headLength, headers: h } = frame;
+    const { addresses } = this.policy.vpcs[nic.tables.vpc] as Policy['vpcs'][number];
+    if (h.ipVersion === 6) {
+      if ((h.src | h.src0 | h.src1 | h.src2) === 0) return forNetwork;
+      if (isLinkLocal6(h.src0)) return true;
+      return addresses.find(6, h.src0, h.src1, h.src2, h.src) === nic.index;
+    }
+    let source = h.src;
+    if (h.ipVersion !== 4) {
+      const at = h.l3Offset + arp.senderAddress;
+      if (h.etherType !== etherType.arp || at + 4 > headLength) return true;
+      source = read32(head, at);
+    }
+    if (source === 0) return forNetwork;
+    return addresses.find(4, 0, 0, 0, source) === nic.index;
+  }
+
+  /** What the network itself answers, or nobody does. */
+  #askNetwork(nic: Nic, from: SwitchPort, frame: Frame, limited: boolean): Reason {
+    const delivery = this.#delivery;
+    if (limited && !nic.mayAsk(delivery.now(), linkLocalPacketsPerSecond))
+      return delivery.refuse(from, R.linkLocalExceeded);
+    const verdict = delivery.ask(frame, from);
+    return verdict === notMine ? delivery.refuse(from, R.notCarried) : verdict;
+  }
+
+  #decide(nic: Nic, from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    const { packet } = this.#judge;
+    const now = this.#delivery.now();
+    const decision = this.#judge.outward(nic, frame, now);
+    if (h.fragment === fragment.first)
+      this.#fragments.keep(nic.slot, packet, h.identification, now, decision);
+    else if (decision.lasting && packet.kind <= kind.other) {
+      const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
+      flows.keep(nic.slot, h, this.#epoch, decision);
+    }
+    return this.#carryOut(decision, from, frame);
+  }
+
+  /** A later fragment goes the way of the first one; it may not overwrite what was judged there. */
+  #followFirst(nic: Nic, from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    const { packet, decision } = this.#judge;
+    if (h.l4Protocol === ipProtocol.tcp && h.fragmentOffset < tcp.minBytes)
+      return this.#delivery.refuse(from, R.malformed);
+    const now = this.#delivery.now();
+    if (!this.#fragments.find(nic.slot, packet, h.identification, now, decision))
+      return this.#delivery.refuse(from, R.fragmentUnknown);
+    return this.#carryOut(decision, from, frame);
+  }
+
+  // What comes of it.
+
+  #carryOut(decision: Decision, from: SwitchPort, frame: Frame): Reason {
+    this.rule = decision.rule;
+    return this.#finish(decision.place, decision.to, decision.routed, decision.reason, from, frame);
+  }
+
+  #finish(
+    where: number,
+    to: number,
+    routed: boolean,
+    reason: Reason,
+    from: SwitchPort,
+    frame: Frame,
+  ): Reason {
+    if (where === place.receiver) {
+      const nic = this.#nics.bySlot[to] ?? null;
+      const port = nic?.port ?? null;
+      if (nic === null || port === null) return this.#delivery.refuse(from, R.noReceiver);
+      if (reason !== R.delivered) return this.#delivery.refuseAt(port, frame, from, reason);
+      return this.#deliver(nic, port, routed, from, frame);
+    }
+    if (reason !== R.delivered || where === place.sender)
+      return this.#delivery.refuse(from, reason);
+    return this.#leave(to, from, frame);
+  }
+
+  /** A frame that came by way of the router gets its MACs, and its sender's back for the taps. */
+  #deliver(nic: Nic, to: SwitchPort, routed: boolean, from: SwitchPort, frame: Frame): Reason {
+    if (!routed) return this.#delivery.deliver(to, frame, from);
+    const { headView, headers: h } = frame;
+    const word0 = headView.getInt32(0);
+    const word1 = headView.getInt32(4);
+    const word2 = headView.getInt32(8);
+    const { dstMacHi, dstMacLo, srcMacHi, srcMacLo } = h;
+    nic.address(frame);
+    const verdict = this.#delivery.deliver(to, frame, from);
+    headView.setInt32(0, word0);
+    headView.setInt32(4, word1);
+    headView.setInt32(8, word2);
+    h.dstMacHi = dstMacHi;
+    h.dstMacLo = dstMacLo;
+    h.srcMacHi = srcMacHi;
+    h.srcMacLo = srcMacLo;
+    return verdict;
+  }
+
+  #leave(to: number, from: SwitchPort, frame: Frame): Reason {
+    const gateway = this.policy.gateways[to];
+    if (gateway === undefined || this.#gateway === null)
+      return this.#delivery.refuse(from, R.noGateway);
+    if (!mayBeCut(frame) && ipBytes(frame) > gatewayMtu)
+      return this.#delivery.refuse(from, R.tooBigForPath);
+    const verdict = this.#gateway.leave(gateway, frame, from);
+    return verdict === R.delivered ? verdict : this.#delivery.refuse(from, verdict);
+  }
+}
+
+/** Whether the frame is one that flow tables know: whole, with ports or none, opening nothing. */
+const isOrdinary = (h: Headers): boolean =>
+  h.l4Offset >= 0 &&
+  h.fragment === fragment.none &&
+  (h.tcpFlags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.syn &&
+  h.icmpType < 0 &&
+  h.vlan < 0 &&
+  !h.malformed;
+
+/** Routers cut IPv4 packets that do not forbid it. */
+const mayBeCut = ({ head, headers: h }: Frame): boolean =>
+  h.ipVersion === 4 && (read16(head, h.l3Offset + ipv4.fragment) & ipv4Fragment.dontFragment) === 0;
+
+/** The size of the IP packet, or of the largest that the frame will be cut into. */
+function ipBytes({ mss, headers: h }: Frame): number {
+  const whole = h.ipEnd - h.l3Offset;
+  if (mss === 0 || h.payloadOffset < 0) return whole;
+  return Math.min(whole, h.payloadOffset - h.l3Offset + mss);
+}

@@ -1,0 +1,186 @@
+/**
+ * Decisions by flow: the whole way of a packet through the VPC, remembered under what it was decided
+ * by. One look-up stands for all gates and routes together.
+ *
+ * Sets of four records in one array of integers; a full set gives up the record of an old policy, or
+ * else one after the other. So a look-up compares four records at most, whoever sends what, and a
+ * flood of new flows costs others a longer way, no more.
+ */
+import type { Prng } from '../../lib/prng.ts';
+import type { Headers } from '../../net/parse.ts';
+import type { Decision } from './decision.ts';
+
+const ways = 4;
+
+/** Where things stand in a record; the key of IPv6 goes on behind them. */
+export const field = {
+  source: 0,
+  destination: 1,
+  ports: 2,
+  dstMacLo: 3,
+  dstMacHi: 4,
+  /** The sender's slot and the protocol. */
+  from: 5,
+  /** The router's count of changes when this was decided; 0: the record is free. */
+  epoch: 6,
+  reason: 7,
+  /** `place`, plus `routedFlag`. */
+  place: 8,
+  to: 9,
+  slotA: 10,
+  markA: 11,
+  slotB: 12,
+  markB: 13,
+  source0: 16,
+  destination0: 19,
+} as const;
+
+export const routedFlag = 4;
+
+export class FlowTable {
+  readonly words: Int32Array;
+  /** By record. */
+  readonly rules: (string | null)[];
+  readonly #isV6: boolean;
+  readonly #stride: number;
+  readonly #shift: number;
+  /** Secret odd numbers, one per word of the key; see `Tracker`. */
+  readonly #seeds: Int32Array;
+  readonly #s0: number;
+  readonly #s1: number;
+  readonly #s2: number;
+  readonly #s3: number;
+  readonly #s4: number;
+  readonly #s5: number;
+  /** Which record of a full set is next to go. */
+  #victim = 0;
+
+  /** `entries`: a power of two, at least 8. */
+  constructor(version: 4 | 6, entries: number, random: Prng) {
+    this.#isV6 = version === 6;
+    this.#stride = version === 6 ? 32 : 16;
+    this.words = new Int32Array(entries * this.#stride);
+    this.rules = new Array<string | null>(entries).fill(null);
+    this.#shift = Math.clz32(entries / ways) + 1;
+    this.#seeds = Int32Array.from({ length: 12 }, () => random.next() | 1);
+    const [s0 = 1, s1 = 1, s2 = 1, s3 = 1, s4 = 1, s5 = 1] = this.#seeds;
+    this.#s0 = s0;
+    this.#s1 = s1;
+    this.#s2 = s2;
+    this.#s3 = s3;
+    this.#s4 = s4;
+    this.#s5 = s5;
+  }
+
+  /** Where the record of a frame's flow begins, decided at `epoch`; or -1. */
+  find(slot: number, h: Headers, epoch: number): number {
+    const { words } = this;
+    const stride = this.#stride;
+    const ports = (h.srcPort << 16) | h.dstPort;
+    const from = (slot << 8) | h.l4Protocol;
+    let at = this.#setOf(h, ports, from);
+    for (const end = at + ways * stride; at < end; at += stride) {
+      if (words[at + field.ports] !== ports || words[at] !== h.src) continue;
+      if (words[at + field.destination] !== h.dst || words[at + field.from] !== from) continue;
+      if (words[at + field.dstMacLo] !== h.dstMacLo) continue;
+      if (words[at + field.dstMacHi] !== h.dstMacHi) continue;
+      if (this.#isV6 && !this.#isSame6(at, h)) continue;
+      return words[at + field.epoch] === epoch ? at : -1;
+    }
+    return -1;
+  }
+
+  /** Remembers a decision. */
+  keep(slot: number, h: Headers, epoch: number, decision: Decision): void {
+    const { words } = this;
+    const ports = (h.srcPort << 16) | h.dstPort;
+    const from = (slot << 8) | h.l4Protocol;
+    const at = this.#placeFor(h, ports, from, epoch);
+    words[at] = h.src;
+    words[at + field.destination] = h.dst;
+    words[at + field.ports] = ports;
+    words[at + field.dstMacLo] = h.dstMacLo;
+    words[at + field.dstMacHi] = h.dstMacHi;
+    words[at + field.from] = from;
+    words[at + field.epoch] = epoch;
+    words[at + field.reason] = decision.reason;
+    words[at + field.place] = decision.place | (decision.routed ? routedFlag : 0);
+    words[at + field.to] = decision.to;
+    words[at + field.slotA] = decision.slotA;
+    words[at + field.markA] = decision.markA;
+    words[at + field.slotB] = decision.slotB;
+    words[at + field.markB] = decision.markB;
+    if (this.#isV6) {
+      words[at + field.source0] = h.src0;
+      words[at + field.source0 + 1] = h.src1;
+      words[at + field.source0 + 2] = h.src2;
+      words[at + field.destination0] = h.dst0;
+      words[at + field.destination0 + 1] = h.dst1;
+      words[at + field.destination0 + 2] = h.dst2;
+    }
+    this.rules[at / this.#stride] = decision.rule;
+  }
+
+  ruleAt(at: number): string | null {
+    return this.rules[at / this.#stride] as string | null;
+  }
+
+  /** The flow's own record, else a free one, else one of an old policy, else the next victim. */
+  #placeFor(h: Headers, ports: number, from: number, epoch: number): number {
+    const { words } = this;
+    const stride = this.#stride;
+    const first = this.#setOf(h, ports, from);
+    let place = -1;
+    for (let at = first; at < first + ways * stride; at += stride) {
+      if (
+        words[at] === h.src &&
+        words[at + field.ports] === ports &&
+        words[at + field.destination] === h.dst &&
+        words[at + field.from] === from &&
+        words[at + field.dstMacLo] === h.dstMacLo &&
+        words[at + field.dstMacHi] === h.dstMacHi &&
+        (!this.#isV6 || this.#isSame6(at, h))
+      )
+        return at;
+      if (place < 0 && words[at + field.epoch] !== epoch) place = at;
+    }
+    if (place >= 0) return place;
+    this.#victim = (this.#victim + 1) % ways;
+    return first + this.#victim * stride;
+  }
+
+  /** Where the flow's set begins. */
+  #setOf(h: Headers, ports: number, from: number): number {
+    let sum =
+      Math.imul(h.src, this.#s0) +
+      Math.imul(h.dst, this.#s1) +
+      (Math.imul(ports, this.#s2) + Math.imul(h.dstMacLo, this.#s3)) +
+      (Math.imul(h.dstMacHi, this.#s4) + Math.imul(from, this.#s5));
+    if (this.#isV6) sum += this.#sum6(h);
+    return ((sum | 0) >>> this.#shift) * ways * this.#stride;
+  }
+
+  #sum6(h: Headers): number {
+    const seeds = this.#seeds;
+    return (
+      Math.imul(h.src0, seeds[6] as number) +
+      Math.imul(h.src1, seeds[7] as number) +
+      Math.imul(h.src2, seeds[8] as number) +
+      (Math.imul(h.dst0, seeds[9] as number) +
+        Math.imul(h.dst1, seeds[10] as number) +
+        Math.imul(h.dst2, seeds[11] as number))
+    );
+  }
+
+  #isSame6(at: number, h: Headers): boolean {
+    const { words } = this;
+    return (
+      words[at + field.source0 + 2] === h.src2 &&
+      words[at + field.destination0 + 2] === h.dst2 &&
+      words[at + field.source0 + 1] === h.src1 &&
+      words[at + field.destination0 + 1] === h.dst1 &&
+      words[at + field.source0] === h.src0 &&
+      words[at + field.destination0] === h.dst0
+    );
+  }
+}

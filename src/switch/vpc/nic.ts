@@ -1,0 +1,95 @@
+/**
+ * A network interface as the router keeps it from one policy to the next: its port, what it has
+ * tracked, what it has sent to link-local services.
+ */
+import { nsPerSecond } from '../../lib/clock.ts';
+import { macHi, macLo } from '../../net/ethernet.ts';
+import type { Frame } from '../../net/frame.ts';
+import type { SwitchPort } from '../port.ts';
+import type { NicTables, SubnetTables } from './policy.ts';
+
+/** Those who share an allowance of tracked connections: an instance's interfaces. */
+export class TrackingAccount {
+  /** Connections at most. */
+  maximum: number;
+  count = 0;
+  /** Its connections are a ring by the tracker's links; -1: there is none. */
+  first = -1;
+
+  constructor(maximum: number) {
+    this.maximum = maximum;
+  }
+}
+
+export class Nic {
+  /** Its number, for as long as it exists; in keys of flows and connections. */
+  readonly slot: number;
+  tables: NicTables;
+  account: TrackingAccount;
+  /** Where it is plugged in, or null. */
+  port: SwitchPort | null = null;
+  macHi = 0;
+  macLo = 0;
+  /** Its place in the policy's list. */
+  index = -1;
+
+  /** Changes with each connection that begins here: who saw none looks again. */
+  begun = 0;
+
+  /** The first 12 bytes of a frame that its subnet's router sends it. */
+  #word0 = 0;
+  #word1 = 0;
+  #word2 = 0;
+  #routerHi = 0;
+  #routerLo = 0;
+
+  /** A bucket of packets to link-local services, filled at a steady rate. */
+  #tokens = -1;
+  #filledAt = 0;
+
+  constructor(slot: number, tables: NicTables, subnet: SubnetTables, account: TrackingAccount) {
+    this.slot = slot;
+    this.tables = tables;
+    this.account = account;
+    this.change(tables, subnet);
+  }
+
+  change(tables: NicTables, subnet: SubnetTables): void {
+    this.tables = tables;
+    this.macHi = macHi(tables.mac);
+    this.macLo = macLo(tables.mac);
+    this.#routerHi = macHi(subnet.routerMac);
+    this.#routerLo = macLo(subnet.routerMac);
+    this.#word0 = (this.macHi << 16) | (this.macLo >>> 16);
+    this.#word1 = (this.macLo << 16) | this.#routerHi;
+    this.#word2 = this.#routerLo;
+  }
+
+  /** Puts this interface's MAC as destination, and its router's as source. */
+  address(frame: Frame): void {
+    const { headView, headers: h } = frame;
+    headView.setInt32(0, this.#word0);
+    headView.setInt32(4, this.#word1);
+    headView.setInt32(8, this.#word2);
+    h.dstMacHi = this.macHi;
+    h.dstMacLo = this.macLo;
+    h.srcMacHi = this.#routerHi;
+    h.srcMacLo = this.#routerLo;
+  }
+
+  /** Whether the frame's destination MAC is that of this interface's router. */
+  isRouterMac(hi: number, lo: number): boolean {
+    return lo === this.#routerLo && hi === this.#routerHi;
+  }
+
+  /** Takes one packet from the bucket; false when it is empty. */
+  mayAsk(now: number, packetsPerSecond: number): boolean {
+    const earned = ((now - this.#filledAt) * packetsPerSecond) / nsPerSecond;
+    const filled = this.#tokens < 0 ? packetsPerSecond : this.#tokens + earned;
+    this.#tokens = Math.min(packetsPerSecond, filled);
+    this.#filledAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}
