@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
+import { addExplainCommand } from './reachability.ts';
 import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
@@ -36,6 +37,7 @@ function createProgram(exit: (code: number) => void): Command {
   addLabCommand(program, exit);
   addNicCommand(program, exit);
   addShellCommand(program, exit);
+  addExplainCommand(program, exit);
   return program;
 }
 

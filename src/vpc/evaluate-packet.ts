@@ -17,7 +17,7 @@ export type Flow = {
 };
 
 export type Packet = Flow & {
-  /** The interface that sends the frame. */
+  /** The interface that sends the frame, or the gateway that brings it in. */
   readonly from: string;
   /** Whose MAC address the frame is for. */
   readonly to: 'router' | 'group' | 'nobody' | { readonly interface: string };
@@ -38,7 +38,7 @@ export const protocols = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 } as const;
 export const isIcmp = (flow: Flow): boolean =>
   flow.source.includes(':') ? flow.protocol === protocols.icmp6 : flow.protocol === protocols.icmp;
 
-export const hasPorts = ({ protocol }: Flow): boolean =>
+export const hasPorts = ({ protocol }: { readonly protocol: number }): boolean =>
   protocol === protocols.tcp || protocol === protocols.udp;
 
 /** The same flow as its answers see it. */

@@ -2,10 +2,18 @@
  * Which way a packet goes: the Amazon VPC User Guide's "Configure route tables", "Route priority",
  * and "Subnet CIDR blocks" for the addresses that are EC2's own.
  */
-import { holds, isNth, prefix } from './evaluate-address.ts';
+import { holds, isNth, prefix, same } from './evaluate-address.ts';
 import type { Packet } from './evaluate-packet.ts';
 import { owns, prefixesOf } from './evaluate-rules.ts';
-import type { NetworkInterface, Route, RouteTable, Subnet, Vpc, VpcModel } from './model.ts';
+import type {
+  NatGateway,
+  NetworkInterface,
+  Route,
+  RouteTable,
+  Subnet,
+  Vpc,
+  VpcModel,
+} from './model.ts';
 
 export function interfaceOf(model: VpcModel, id: string): NetworkInterface {
   const found = model.interfaces.find((at) => at.id === id);
@@ -23,6 +31,24 @@ export function vpcOf(model: VpcModel, subnet: Subnet): Vpc {
   const found = model.vpcs.find(({ id }) => id === subnet.vpc);
   if (found === undefined) throw new Error(`there is no VPC ${subnet.vpc}`);
   return found;
+}
+
+export const isGateway = (id: string): boolean => /^(igw|eigw|nat)-/.test(id);
+
+/** Who in the gateway's VPC has an address: what comes in from outside is routed `local`. */
+export function enteringTo(
+  model: VpcModel,
+  gateway: string,
+  destination: string,
+): NetworkInterface | NatGateway | null {
+  const attached = [...model.internetGateways, ...model.egressOnlyInternetGateways];
+  const vpc = attached.find(({ id }) => id === gateway)?.vpc;
+  const inside = (at: { readonly subnet: string }): boolean => subnetOf(model, at).vpc === vpc;
+  return (
+    model.interfaces.find((at) => inside(at) && owns(at, destination)) ??
+    model.natGateways.find((nat) => inside(nat) && same(nat.address, destination)) ??
+    null
+  );
 }
 
 export type Way =
@@ -88,7 +114,12 @@ function neighbour(model: VpcModel, from: NetworkInterface, to: NetworkInterface
 
 type Candidate = { readonly cidr: string; readonly target: string; readonly rank: number };
 
-function routed(model: VpcModel, from: NetworkInterface, destination: string): Way {
+/** By the route table of the subnet that an interface or a NAT gateway is in. */
+export function routed(
+  model: VpcModel,
+  from: NetworkInterface | NatGateway,
+  destination: string,
+): Way {
   const subnet = subnetOf(model, from);
   const vpc = vpcOf(model, subnet);
   const table = model.routeTables.find(({ id }) => id === subnet.routeTable);
@@ -131,7 +162,7 @@ function candidatesOf(model: VpcModel, { destination, target }: Route): Candidat
 function local(
   model: VpcModel,
   vpc: Vpc,
-  from: NetworkInterface,
+  from: { readonly id: string },
   destination: string,
   route: string,
 ): Way {
@@ -144,7 +175,12 @@ function local(
 }
 
 /** A target that is gone is what EC2 shows as `blackhole`. */
-function toTarget(model: VpcModel, from: NetworkInterface, target: string, route: string): Way {
+function toTarget(
+  model: VpcModel,
+  from: { readonly id: string },
+  target: string,
+  route: string,
+): Way {
   if (target === from.id) return { kind: 'closed', why: 'reflected', route };
   const to = model.interfaces.find(({ id }) => id === target);
   if (to !== undefined) return { kind: 'interface', to, route };

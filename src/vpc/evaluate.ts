@@ -9,9 +9,17 @@
  * Each gate that the packet comes to is listed, with the rule that it went by.
  */
 import { R, type Reason } from '../net/reasons.ts';
-import { holds, same } from './evaluate-address.ts';
+import { holds, same, versionOf } from './evaluate-address.ts';
 import { hasPorts, isIcmpError, type Packet, reversed } from './evaluate-packet.ts';
-import { interfaceOf, subnetOf, type Way, wayOf } from './evaluate-routes.ts';
+import {
+  enteringTo,
+  interfaceOf,
+  isGateway,
+  routed,
+  subnetOf,
+  type Way,
+  wayOf,
+} from './evaluate-routes.ts';
 import {
   allowsAnyPort,
   type Direction,
@@ -23,7 +31,7 @@ import {
   rulesOf,
 } from './evaluate-rules.ts';
 import { begin, connectionOf, type History, touch } from './evaluate-tracking.ts';
-import type { NetworkInterface, SecurityGroupRule, Subnet, VpcModel } from './model.ts';
+import type { NatGateway, NetworkInterface, SecurityGroupRule, Subnet, VpcModel } from './model.ts';
 
 export type GateName =
   | 'source check'
@@ -39,6 +47,7 @@ export type Gate = {
   readonly gate: GateName;
   /** The interface, subnet or gateway whose gate it is. */
   readonly at: string;
+  readonly passed: boolean;
   readonly reason: Reason;
   /** `sgr-0a1`, `acl-0a1 100`, `10.0.0.0/16 local`; null where none decided. */
   readonly rule: string | null;
@@ -50,7 +59,7 @@ export type Judgement = {
   readonly reason: Reason;
   readonly rule: string | null;
   readonly gates: readonly Gate[];
-  /** The interface that was given the packet. */
+  /** The interface, or the gateway to the outside, that was given the packet. */
   readonly deliveredTo: string | null;
   /** What the network answers itself, which no group and no ACL sees. */
   readonly service: string | null;
@@ -81,20 +90,40 @@ class Walk {
   }
 
   judge(): Judgement {
+    if (isGateway(this.#packet.from)) return this.#enter();
     const from = interfaceOf(this.#model, this.#packet.from);
     if (!this.#sourceCheck(from)) return this.#closed();
     const way = wayOf(this.#model, this.#packet);
     if (way.kind === 'service')
       return { ...this.#verdict(null), reason: R.answered, service: way.name };
     if (!this.#groups(from, 'outbound', isAlwaysTracked(way))) return this.#closed();
+    return this.#passOn(from, way);
+  }
+
+  /** From a subnet, the way that its route table says. */
+  #passOn(from: NetworkInterface | NatGateway, way: Way): Judgement {
     if (!this.#route(from, way)) return this.#closed();
     if (way.kind === 'gateway') return this.#gateway(from, way.id);
     if (way.kind !== 'interface') return this.#closed();
-    if (!this.#acls(subnetOf(this.#model, from), subnetOf(this.#model, way.to)))
+    const open = this.#acls(subnetOf(this.#model, from), subnetOf(this.#model, way.to));
+    return open ? this.#arrive(way.to) : this.#closed();
+  }
+
+  #arrive(to: NetworkInterface): Judgement {
+    if (!this.#destinationCheck(to) || !this.#groups(to, 'inbound', false)) return this.#closed();
+    return this.#verdict(to.id);
+  }
+
+  /** What a gateway brings in from outside, its destination translated to a private address. */
+  #enter(): Judgement {
+    const { from, destination } = this.#packet;
+    const nat = this.#model.natGateways.find(({ id }) => id === from);
+    if (nat !== undefined) return this.#passOn(nat, routed(this.#model, nat, destination));
+    const to = enteringTo(this.#model, from, destination);
+    if (!this.#pass('route', from, to === null ? R.noSuchAddress : R.delivered, null) || !to)
       return this.#closed();
-    if (!this.#destinationCheck(way.to)) return this.#closed();
-    if (!this.#groups(way.to, 'inbound', false)) return this.#closed();
-    return this.#verdict(way.to.id);
+    if (!this.#acl(subnetOf(this.#model, to), 'inbound')) return this.#closed();
+    return isNat(to) ? this.#verdict(to.id) : this.#arrive(to);
   }
 
   /**
@@ -114,7 +143,7 @@ class Walk {
     return this.#pass('destination check', to.id, passes ? R.delivered : R.wrongDestination, null);
   }
 
-  #route(from: NetworkInterface, way: Way): boolean {
+  #route(from: NetworkInterface | NatGateway, way: Way): boolean {
     const at = subnetOf(this.#model, from).routeTable;
     if (way.kind === 'closed') return this.#pass('route', at, R[way.why], way.route);
     return this.#pass('route', at, R.delivered, way.kind === 'service' ? null : way.route);
@@ -165,7 +194,8 @@ class Walk {
   }
 
   #matching(at: NetworkInterface, direction: Direction): readonly SecurityGroupRule[] {
-    const direct = owns(interfaceOf(this.#model, this.#packet.from), this.#packet.source);
+    const { from, source } = this.#packet;
+    const direct = !isGateway(from) && owns(interfaceOf(this.#model, from), source);
     return rulesOf(this.#model, at, direction).filter((rule) =>
       ruleMatches(this.#model, rule, this.#packet, direction, direct),
     );
@@ -202,14 +232,22 @@ class Walk {
     return asRequest || asResponse;
   }
 
-  /** Traffic that leaves the VPC leaves its subnet: the ACL is asked, then the gateway. */
-  #gateway(from: NetworkInterface, id: string): Judgement {
-    if (!this.#acl(subnetOf(this.#model, from), 'outbound')) return this.#closed();
-    const address = from.addresses.find((own) => same(own.address, this.#packet.source));
-    const needsPublic = id.startsWith('igw-') && !this.#packet.source.includes(':');
-    const lacks = needsPublic && address?.publicAddress === undefined;
-    this.#pass('gateway', id, lacks ? R.noPublicAddress : R.noGateway, null);
-    return this.#closed();
+  /**
+   * Traffic that leaves the VPC leaves its subnet: the ACL is asked, then the gateway. An internet
+   * gateway translates IPv4 one to one, and needs a public address ("Connect to the internet").
+   */
+  #gateway(from: NetworkInterface | NatGateway, id: string): Judgement {
+    const nat = this.#model.natGateways.find((one) => one.id === id);
+    const here = subnetOf(this.#model, from);
+    const open =
+      nat === undefined
+        ? this.#acl(here, 'outbound')
+        : this.#acls(here, subnetOf(this.#model, nat));
+    if (!open) return this.#closed();
+    const needsPublic = id.startsWith('igw-') && versionOf(this.#packet.source) === 4;
+    const lacks = needsPublic && publicAddressOf(from, this.#packet.source) === null;
+    const passes = this.#pass('gateway', id, lacks ? R.noPublicAddress : R.delivered, null);
+    return passes ? this.#verdict(id) : this.#closed();
   }
 
   // The list.
@@ -221,8 +259,9 @@ class Walk {
     rule: string | null,
     how?: Gate['how'],
   ): boolean {
-    this.#gates.push({ gate, at, reason, rule, ...(how === undefined ? {} : { how }) });
-    return reason === R.delivered;
+    const passed = reason === R.delivered;
+    this.#gates.push({ gate, at, passed, reason, rule, ...(how === undefined ? {} : { how }) });
+    return passed;
   }
 
   #closed(): Judgement {
@@ -240,6 +279,14 @@ class Walk {
     };
   }
 }
+
+/** The public address that stands for a private one outside, or null. */
+export function publicAddressOf(at: NetworkInterface | NatGateway, text: string): string | null {
+  if (isNat(at)) return at.publicAddress ?? null;
+  return at.addresses.find((own) => same(own.address, text))?.publicAddress ?? null;
+}
+
+const isNat = (at: NetworkInterface | NatGateway): at is NatGateway => 'address' in at;
 
 /** "Automatically tracked connections": those through NAT and egress-only internet gateways. */
 const isAlwaysTracked = (way: Way): boolean =>
