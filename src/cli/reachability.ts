@@ -1,9 +1,11 @@
 /** `virtfn explain`: whether one end of a VPC reaches another, and which gate is closed if not. */
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { TopologyError } from '../host/lab/topology-error.ts';
+import { parseVpc } from '../host/vpc/load.ts';
 import type { Gate } from '../vpc/evaluate.ts';
 import { type Explanation, explain, type Leg, type Question, said } from '../vpc/explain.ts';
-import { QuestionError } from '../vpc/explain-ends.ts';
+import { type End, QuestionError } from '../vpc/explain-ends.ts';
 import { type Hint, hintsFor } from '../vpc/explain-hints.ts';
 import { formatRanges } from '../vpc/explain-ports.ts';
 import type { VpcModel } from '../vpc/model.ts';
@@ -29,8 +31,8 @@ No packet is sent, and no guest need be running. An end is the name of an instan
 exit code is 0 when the request arrives and its reply comes back, 1 when it does not.
 
 Examples:
-  $ virtfn explain vpc.json --from a --to b --port 5432
-  $ virtfn explain vpc.json --from a --to b --proto icmp
+  $ virtfn explain examples/three-tier-vpc.yaml --from app --to db --port 5432
+  $ virtfn explain examples/three-tier-vpc.yaml --from web --to app --proto icmp
   $ virtfn explain vpc.json --from 198.51.100.7 --to web --port 443 --json | jq .closed`;
 
 const protocolNumbers: Readonly<Record<string, number>> = {
@@ -48,7 +50,7 @@ export function addExplainCommand(program: Command, exit: (code: number) => void
     .command('explain')
     .summary('say whether one instance reaches another in a VPC, and which gate is closed if not')
     .description('Judges a request and its reply by the rules of a VPC, gate by gate.')
-    .argument('<file>', 'the VPC')
+    .argument('<file>', 'a topology with a vpc section, or a VPC as JSON')
     .requiredOption('--from <end>', 'who asks')
     .requiredOption('--to <end>', 'who is asked')
     .option('--proto <protocol>', 'tcp, udp, icmp, icmpv6, ... or a number', protocol, 6)
@@ -87,13 +89,17 @@ function runExplain(file: string, options: ExplainOptions): number {
 }
 
 function load(file: string): VpcModel {
+  let source: string;
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as VpcModel;
+    source = readFileSync(file, 'utf8');
+  } catch {
+    throw new UsageError(`${file}: there is no such file; expected a topology with a vpc section`);
+  }
+  try {
+    return parseVpc(source, file);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UsageError(
-      `${file}: ${missing ? 'there is no such file' : 'is no JSON'}; expected a VPC`,
-    );
+    if (error instanceof TopologyError) throw new UsageError(error.message);
+    throw error;
   }
 }
 
@@ -149,7 +155,7 @@ function render(answer: Explanation, hints: readonly Hint[], options: ExplainOpt
   const kind = Object.entries(protocolNumbers).find(([, number]) => number === answer.protocol);
   const what = `${kind?.[0] ?? `protocol ${answer.protocol}`} ${answer.port ?? ''}`.trim();
   const assumed = closed?.direction === 'request' ? ', if the request passed all groups' : '';
-  const ends = `${from.name} ${from.address} > ${to.name} ${to.address}`;
+  const ends = `${endText(from)} > ${endText(to)}`;
   return [
     paint.bold(`${ends}  ${what}`),
     '',
@@ -162,6 +168,9 @@ function render(answer: Explanation, hints: readonly Hint[], options: ExplainOpt
       : []),
   ];
 }
+
+const endText = ({ name, address }: End): string =>
+  name === address ? name : `${name} ${address}`;
 
 function legLines(title: string, legs: readonly Leg[], paint: Paint): string[] {
   const rows = legs.flatMap(({ judgement }) => judgement.gates.map((gate) => gateRow(gate)));

@@ -3,6 +3,7 @@
  * of it. Follows "Amazon EC2 security group connection tracking" in the EC2 User Guide; what EC2
  * does not publish is a constant here that says so.
  */
+import type { Reason } from '../net/reasons.ts';
 import { address } from './evaluate-address.ts';
 import {
   type Flow,
@@ -35,14 +36,23 @@ type TcpState = 'opening' | 'established';
 /** What the network remembers. Keys name the interface, so that each tracks for itself. */
 export type History = {
   readonly connections: Map<string, Connection>;
+  /** What became of first fragments, by the packet that they are of. */
+  readonly fragments: Map<string, Fate>;
 };
 
-export const newHistory = (): History => ({ connections: new Map() });
+export type Fate = {
+  readonly reason: Reason;
+  readonly rule: string | null;
+  readonly deliveredTo: string | null;
+  readonly until: number;
+};
+
+export const newHistory = (): History => ({ connections: new Map(), fragments: new Map() });
 
 /** "Idle connection tracking timeout": defaults of instances before Nitro v6, in seconds. */
 const published = { tcpEstablished: 432_000, udp: 30, udpStream: 180, other: 600 } as const;
 /** EC2 does not say; Linux's own tracking has the published values too, so these are its as well. */
-const unpublished = { tcpOpening: 120, icmp: 30 } as const;
+const unpublished = { tcpOpening: 120, icmp: 30, fragments: 30 } as const;
 
 /** The connection at an interface that a packet belongs to, alive at `now`, or null. */
 export function connectionOf(
@@ -132,3 +142,22 @@ function idleSeconds(connection: Connection, at: NetworkInterface, flow: Flow): 
   }
   return isIcmp(flow) ? unpublished.icmp : published.other;
 }
+
+/** What became of the packet's first fragment, if that is not long ago. Only it has the ports. */
+export function fateOf(history: History, packet: Packet, now: number): Fate | null {
+  const fate = history.fragments.get(fragmentKey(packet));
+  return fate !== undefined && fate.until > now ? fate : null;
+}
+
+export function rememberFate(
+  history: History,
+  packet: Packet,
+  { reason, rule, deliveredTo }: Omit<Fate, 'until'>,
+  now: number,
+): void {
+  const until = now + unpublished.fragments;
+  history.fragments.set(fragmentKey(packet), { reason, rule, deliveredTo, until });
+}
+
+const fragmentKey = ({ from, source, destination, protocol, fragment }: Packet): string =>
+  `${from} ${plain(source)} ${plain(destination)} ${protocol} ${fragment?.id}`;

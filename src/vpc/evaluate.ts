@@ -30,11 +30,19 @@ import {
   ruleMatches,
   rulesOf,
 } from './evaluate-rules.ts';
-import { begin, connectionOf, type History, touch } from './evaluate-tracking.ts';
+import {
+  begin,
+  connectionOf,
+  fateOf,
+  type History,
+  rememberFate,
+  touch,
+} from './evaluate-tracking.ts';
 import type { NatGateway, NetworkInterface, SecurityGroupRule, Subnet, VpcModel } from './model.ts';
 
 export type GateName =
   | 'source check'
+  | 'fragment'
   | 'outbound groups'
   | 'route'
   | 'network ACL out'
@@ -51,8 +59,8 @@ export type Gate = {
   readonly reason: Reason;
   /** `sgr-0a1`, `acl-0a1 100`, `10.0.0.0/16 local`; null where none decided. */
   readonly rule: string | null;
-  /** Group gates: why it passed. */
-  readonly how?: 'rule' | 'tracked' | 'related' | 'untracked';
+  /** Group gates: why it passed; `assumed`: it was not asked (`explain`). */
+  readonly how?: 'rule' | 'tracked' | 'related' | 'untracked' | 'assumed';
 };
 
 export type Judgement = {
@@ -96,8 +104,24 @@ class Walk {
     const way = wayOf(this.#model, this.#packet);
     if (way.kind === 'service')
       return { ...this.#verdict(null), reason: R.answered, service: way.name };
+    const { fragment } = this.#packet;
+    if (fragment?.part === 'later') return this.#laterFragment();
+    const judgement = this.#passGates(from, way);
+    if (fragment !== undefined) rememberFate(this.#history, this.#packet, judgement, this.#now);
+    return judgement;
+  }
+
+  #passGates(from: NetworkInterface, way: Way): Judgement {
     if (!this.#groups(from, 'outbound', isAlwaysTracked(way))) return this.#closed();
     return this.#passOn(from, way);
+  }
+
+  /** It has no ports: it fares as the fragment that had them. */
+  #laterFragment(): Judgement {
+    const { from } = this.#packet;
+    const fate = fateOf(this.#history, this.#packet, this.#now);
+    this.#pass('fragment', from, fate?.reason ?? R.fragmentUnknown, fate?.rule ?? null);
+    return this.#verdict(fate?.deliveredTo ?? null);
   }
 
   /** From a subnet, the way that its route table says. */

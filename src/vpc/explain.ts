@@ -3,7 +3,7 @@
  * reachability analyser. The evaluator judges a request and its reply gate by gate, on every part
  * of the way: through appliances that pass it on, out of an internet gateway and in again.
  */
-import { R, type Reason, reasonNames, reasons } from '../net/reasons.ts';
+import { R, type Reason, type ReasonName, reasonNames, reasons } from '../net/reasons.ts';
 import { evaluate, type Gate, type Judgement, publicAddressOf } from './evaluate.ts';
 import { same, versionOf } from './evaluate-address.ts';
 import { hasPorts, icmpQueries, type Packet, protocols, reversed } from './evaluate-packet.ts';
@@ -106,17 +106,34 @@ function ask(
     ? []
     : arrived(request)
       ? travel(model, history, answerTo(to, request, flow), home)
-      : travel(
-          withOpenGroups(model),
-          newHistory(),
-          firstPacket(model, to, from, replyTo(flow)),
-          home,
-        );
+      : supposedReply(model, from, to, flow, home);
   const closed = closedIn('request', request) ?? closedIn('reply', reply);
   const port = question.port ?? null;
   const { protocol } = question;
   const rest = { history, closedPorts: [], reachable: closed === null };
   return { from, to, protocol, port, request, reply, closed, ...rest };
+}
+
+/** The reply of a request that did not arrive, as if all groups were open to both. */
+function supposedReply(
+  model: VpcModel,
+  from: End,
+  to: End,
+  flow: Omit<Packet, 'from' | 'to'>,
+  home: string,
+): readonly Leg[] {
+  if (to.interface === null && gatewayOf(model, from.interface as NetworkInterface) === null)
+    return [];
+  const first = firstPacket(model, to, from, replyTo(flow));
+  return travel(withOpenGroups(model), newHistory(), first, home).map(assumed);
+}
+
+/** Of a leg through groups that were opened for the question. */
+function assumed({ packet, judgement }: Leg): Leg {
+  const gates = judgement.gates.map((gate): Gate => {
+    return gate.how === undefined ? gate : { ...gate, rule: null, how: 'assumed' };
+  });
+  return { packet, judgement: { ...judgement, gates } };
 }
 
 function flowOf(
