@@ -4,6 +4,8 @@
  */
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { controlled } from '../host/control/controlled.ts';
+import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
 import { isModel, modelNames, modelOf } from '../host/dataplane/models.ts';
 import { ACCESS, type Access } from '../host/dataplane/nic-model.ts';
@@ -14,6 +16,7 @@ import {
   dataplaneConfig,
   FunctionError,
 } from '../host/nic/functions.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';
@@ -119,11 +122,18 @@ async function serve(
     },
   );
   const names = functions.map(({ name }) => name);
+  const directory = temporaryDirectory();
+  const closeControl = await openControl(
+    controlled(dataplane, { kind: 'nic', functions }),
+    directory,
+  );
   const stopListening = control ? obeyLines(names, dataplane, teller) : () => {};
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
     stopListening();
+    closeControl();
+    removeTemporaryDirectory(directory);
     await dataplane.close();
     teller.counters(dataplane.counters());
   }

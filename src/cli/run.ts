@@ -4,9 +4,9 @@ import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
-import { addExplainCommand } from './reachability.ts';
 import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
+import { addTraceCommand } from './trace.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 
 const description =
@@ -19,6 +19,7 @@ Examples:
   $ virtfn lab mine.yaml --keep     your instances, kept running until Ctrl-C
   $ virtfn lab --json > lab.json    the same result as one document
   $ virtfn nic --socket vf0.sock    one ENA function for a VMM of your own
+  $ virtfn trace --dropped          what a running lab or nic loses, and why
   $ virtfn help lab                 everything about a command`;
 
 function createProgram(exit: (code: number) => void): Command {
@@ -37,7 +38,7 @@ function createProgram(exit: (code: number) => void): Command {
   addLabCommand(program, exit);
   addNicCommand(program, exit);
   addShellCommand(program, exit);
-  addExplainCommand(program, exit);
+  addTraceCommand(program, exit);
   return program;
 }
 

@@ -347,7 +347,7 @@ export class Switch implements Fabric, Delivery {
       port.waiting--;
       if (this.#taps.length > 0) {
         const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
-        for (const tap of this.#taps) tap.offered(frame, port, from, verdict, null);
+        for (const tap of this.#taps) tap.offered(frame, port, from, verdict, null, true);
       }
     }
   }
@@ -369,7 +369,7 @@ export class Switch implements Fabric, Delivery {
 
   #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort | null, verdict: Reason): void {
     const { rule } = this.#forwarder;
-    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule);
+    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule, false);
   }
 
   #countRx(to: SwitchPort, reason: Reason): void {

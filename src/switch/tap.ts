@@ -9,12 +9,16 @@ export interface Tap {
    * decided, in words for people; null when none did.
    */
   sent(frame: Frame, port: SwitchPort, verdict: Reason, rule: string | null): void;
-  /** The frame was offered to `port`. `from`: the sender, or null: the network itself. */
+  /**
+   * The frame was offered to `port`. `from`: the sender, or null: the network itself. `waited`: it
+   * was sent earlier, and told as `queued` then.
+   */
   offered(
     frame: Frame,
     port: SwitchPort,
     from: SwitchPort | null,
     verdict: Reason,
     rule: string | null,
+    waited: boolean,
   ): void;
 }

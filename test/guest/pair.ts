@@ -11,6 +11,7 @@ import type { ExtraFile } from '../../src/host/guest/guest-image.ts';
 import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
 import { ensureTools, type Tools } from '../../src/host/guest/tools.ts';
 import { parseMac } from '../../src/net/ethernet.ts';
+import type { VpcModel } from '../../src/vpc/model.ts';
 import { defaultPlan } from '../../src/vpc/plan.ts';
 
 export const kernels = ['6.12', '7'] as const;
@@ -28,7 +29,12 @@ export type PairOptions = {
   readonly cpus?: number;
   readonly profile?: string;
   readonly queuePairs?: number;
+  /** A VPC with an instance `a` and an instance `b`; an Ethernet with DHCP if absent. */
+  readonly vpc?: VpcModel;
 };
+
+/** Where a guest is on its network. */
+type Place = { readonly name: Host; readonly mac: string; readonly address: string };
 
 export class Pair {
   readonly events: DataplaneEvent[] = [];
@@ -37,6 +43,7 @@ export class Pair {
   readonly #directory: string;
   readonly #tools: Tools;
   readonly #options: PairOptions;
+  readonly #places: readonly Place[];
 
   private constructor(
     options: PairOptions,
@@ -46,6 +53,7 @@ export class Pair {
     vms: Record<Host, Vm>,
   ) {
     this.#options = options;
+    this.#places = placesOf(options);
     this.#tools = tools;
     this.#directory = directory;
     this.dataplane = dataplane;
@@ -55,9 +63,14 @@ export class Pair {
 
   static async start(options: PairOptions, tools: Tools): Promise<Pair> {
     const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
-    const { profile, queuePairs } = options;
+    const { profile, queuePairs, vpc } = options;
+    const places = placesOf(options);
+    const leases = places.map(({ name, mac, address }) => {
+      return { mac: parseMac(mac), address, hostname: name };
+    });
+    const network = { plan: { ...defaultPlan, leases }, arp: 'router' } as const;
     const dataplane = await Dataplane.start({
-      functions: hosts.map(({ name, mac }) => ({
+      functions: places.map(({ name, mac }) => ({
         name,
         model: 'ena',
         socket: join(directory, `${name}.sock`),
@@ -66,15 +79,7 @@ export class Pair {
         ...(profile === undefined ? {} : { profile }),
         ...(queuePairs === undefined ? {} : { queuePairs }),
       })),
-      plan: {
-        ...defaultPlan,
-        leases: hosts.map(({ name, mac, address }) => ({
-          mac: parseMac(mac),
-          address,
-          hostname: name,
-        })),
-      },
-      arp: 'router',
+      ...(vpc === undefined ? network : { vpc }),
       trace: false,
     });
     try {
@@ -104,7 +109,7 @@ export class Pair {
   }
 
   address(name: Host): string {
-    return hosts.find((host) => host.name === name)?.address ?? '';
+    return this.#places.find((place) => place.name === name)?.address ?? '';
   }
 
   /** Rules that a function's driver broke. */
@@ -119,6 +124,18 @@ export class Pair {
     await this.dataplane.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function placesOf({ vpc }: PairOptions): readonly Place[] {
+  if (vpc === undefined) return hosts;
+  return hosts.map(({ name }) => {
+    const id = vpc.instances.find((instance) => instance.name === name)?.id;
+    const found = vpc.interfaces.find(({ instance }) => instance !== undefined && instance === id);
+    const address = found?.addresses[0]?.address;
+    if (found === undefined || address === undefined)
+      throw new Error(`the VPC has no instance ${name} with an interface and an address`);
+    return { name, mac: found.mac, address };
+  });
 }
 
 const boot = (name: string, options: PairOptions, tools: Tools, directory: string): Promise<Vm> => {

@@ -1,5 +1,7 @@
 /** What the control plane tells a data-plane worker, and what it hears back. Plain data. */
+import type { Verdict, VerdictFilter } from '../../switch/tap-verdicts.ts';
 import type { ArpMode } from '../../vpc/arp.ts';
+import type { VpcModel } from '../../vpc/model.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
 import type { ModelName } from './models.ts';
 import type { FunctionSpec } from './nic-model.ts';
@@ -7,10 +9,14 @@ import type { FunctionSpec } from './nic-model.ts';
 /** One PCI function: one vfio-user socket, one switch port. */
 export type FunctionConfig = FunctionSpec & { readonly model: ModelName };
 
-export type DataplaneConfig = {
+/** An Ethernet that learns, with DHCP. */
+export type EthernetNetwork = { readonly plan: NetworkPlan; readonly arp: ArpMode };
+
+/** A region's VPCs. A function is the network interface whose MAC it has. */
+export type VpcNetwork = { readonly vpc: VpcModel };
+
+export type DataplaneConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions: readonly FunctionConfig[];
-  readonly plan: NetworkPlan;
-  readonly arp: ArpMode;
   /** Where to write a capture. */
   readonly pcap?: string;
   /** Tell about admin commands, resets and so on. */
@@ -19,7 +25,12 @@ export type DataplaneConfig = {
 
 export type DataplaneEvent =
   /** All sockets are being listened on. */
-  | { readonly kind: 'ready'; readonly counters: Readonly<Record<string, PortCounts>> }
+  | {
+      readonly kind: 'ready';
+      readonly counters: Readonly<Record<string, PortCounts>>;
+      /** Time 0 of its clock: nanoseconds since 1970. */
+      readonly epochNs: bigint;
+    }
   | { readonly kind: 'attached' | 'detached'; readonly function: string }
   | {
       readonly kind: 'refusal';
@@ -32,6 +43,15 @@ export type DataplaneEvent =
       readonly count: number;
     }
   | { readonly kind: 'trace'; readonly function: string; readonly line: string }
+  /** Frames that a tracer asked for, and how many more there were than its rate allows. */
+  | {
+      readonly kind: 'verdicts';
+      readonly tracer: number;
+      readonly verdicts: readonly Verdict[];
+      readonly leftOut: number;
+    }
+  /** What became of a `set-vpc`. With problems nothing has changed. */
+  | { readonly kind: 'vpc-set'; readonly request: number; readonly problems: readonly string[] }
   | { readonly kind: 'closed' };
 
 /** A port's counters: names, and values in memory that the worker keeps adding to. */
@@ -54,4 +74,17 @@ export type DataplaneCommand =
       readonly function: string;
       readonly hints: Readonly<Record<string, number>>;
     }
+  /** Another model for a running VPC: it counts from one frame to the next. */
+  | { readonly kind: 'set-vpc'; readonly request: number; readonly model: VpcModel }
+  /** Tells the verdict on each frame that passes the filter, from now on. */
+  | {
+      readonly kind: 'start-tracer';
+      readonly tracer: number;
+      readonly filter: VerdictFilter;
+      readonly perSecond: number;
+    }
+  | { readonly kind: 'stop-tracer'; readonly tracer: number }
   | { readonly kind: 'close' };
+
+/** A command for one function. */
+export type FunctionCommand = Extract<DataplaneCommand, { readonly function: string }>;

@@ -5,14 +5,22 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../../lib/counters.ts';
+import type { VerdictFilter, VerdictListener } from '../../switch/tap-verdicts.ts';
 import { createEventFd, signalEventFd } from '../../sys/eventfd.ts';
 import { closeFd } from '../../sys/fd.ts';
-import type { DataplaneCommand, DataplaneConfig, DataplaneEvent } from './config.ts';
+import type { VpcModel } from '../../vpc/model.ts';
+import type {
+  DataplaneCommand,
+  DataplaneConfig,
+  DataplaneEvent,
+  FunctionCommand,
+} from './config.ts';
 
 export type {
   DataplaneCommand,
   DataplaneConfig,
   DataplaneEvent,
+  FunctionCommand,
   FunctionConfig,
 } from './config.ts';
 
@@ -25,6 +33,8 @@ export class Dataplane {
   readonly #listeners: ((event: DataplaneEvent) => void)[] = [];
   readonly #exited: Promise<void>;
   #counters: ReadonlyMap<string, Counters> = new Map();
+  #requests = 0;
+  #epochNs = 0n;
   #closing = false;
   #failure: Error | null = null;
 
@@ -72,9 +82,50 @@ export class Dataplane {
     return Object.fromEntries([...this.#counters].map(([name, set]) => [name, set.snapshot()]));
   }
 
+  /** Time 0 of verdicts: nanoseconds since 1970. */
+  get epochNs(): bigint {
+    return this.#epochNs;
+  }
+
   /** Changes a function while its guest runs. */
-  command(command: Exclude<DataplaneCommand, { kind: 'close' }>): void {
+  command(command: FunctionCommand): void {
     this.#send(command);
+  }
+
+  /**
+   * Gives a running VPC another model, from one frame to the next. Resolves with what is wrong with
+   * it, a sentence each: then nothing has changed.
+   */
+  async setVpc(model: VpcModel): Promise<readonly string[]> {
+    const request = ++this.#requests;
+    const answer = new Promise<readonly string[]>((resolve) => {
+      const hear = (event: DataplaneEvent): void => {
+        if (event.kind !== 'vpc-set' || event.request !== request) return;
+        this.#forget(hear);
+        resolve(event.problems);
+      };
+      this.#listeners.push(hear);
+    });
+    this.#send({ kind: 'set-vpc', request, model });
+    const gone = this.#exited.then(() => {
+      throw this.#failure ?? new Error('the data plane has ended');
+    });
+    return Promise.race([answer, gone]);
+  }
+
+  /** Tells the verdicts on frames that pass the filter, until what it returns is called. */
+  trace(filter: VerdictFilter, perSecond: number, listener: VerdictListener): () => void {
+    const tracer = ++this.#requests;
+    const hear = (event: DataplaneEvent): void => {
+      if (event.kind === 'verdicts' && event.tracer === tracer)
+        listener(event.verdicts, event.leftOut);
+    };
+    this.#listeners.push(hear);
+    this.#send({ kind: 'start-tracer', tracer, filter, perSecond });
+    return () => {
+      this.#forget(hear);
+      this.#send({ kind: 'stop-tracer', tracer });
+    };
   }
 
   /** Sockets and captures are closed and removed when this resolves. */
@@ -87,19 +138,26 @@ export class Dataplane {
     await this.#exited;
   }
 
+  #forget(listener: (event: DataplaneEvent) => void): void {
+    const at = this.#listeners.indexOf(listener);
+    if (at >= 0) this.#listeners.splice(at, 1);
+  }
+
   #send(command: DataplaneCommand): void {
     this.#worker.postMessage(command);
     signalEventFd(this.#wakeFd);
   }
 
   #hear(event: DataplaneEvent): void {
-    if (event.kind === 'ready')
+    if (event.kind === 'ready') {
+      this.#epochNs = event.epochNs;
       this.#counters = new Map(
         Object.entries(event.counters).map(([name, { names, buffer }]) => [
           name,
           new Counters(names, buffer),
         ]),
       );
-    for (const listener of this.#listeners) listener(event);
+    }
+    for (const listener of [...this.#listeners]) listener(event);
   }
 }

@@ -11,7 +11,7 @@ import type { Poller } from '../../sys/poller.ts';
 import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
-import type { DataplaneCommand, DataplaneEvent, FunctionConfig } from './config.ts';
+import type { DataplaneEvent, FunctionCommand, FunctionConfig } from './config.ts';
 import { createNic } from './models.ts';
 import type { ServedNic } from './nic-model.ts';
 
@@ -23,7 +23,8 @@ export type Shared = {
   readonly clock: Clock;
   readonly poller: Poller;
   readonly trace: boolean;
-  readonly plan: NetworkPlan;
+  /** Absent in a VPC, where addresses belong to network interfaces. */
+  readonly plan?: NetworkPlan;
 };
 
 export class ServedFunction {
@@ -42,7 +43,7 @@ export class ServedFunction {
       tell({ kind: 'refusal', function: name, rule: id, text, source, detail, count });
     });
     const mac = parseMac(config.mac);
-    const lease = shared.plan.leases.find((one) => one.mac === mac);
+    const lease = shared.plan?.leases.find((one) => one.mac === mac);
     this.port = shared.network.addPort({
       name,
       mac,
@@ -84,7 +85,7 @@ export class ServedFunction {
     return this.#model.poll();
   }
 
-  obey(command: Exclude<DataplaneCommand, { kind: 'close' }>): void {
+  obey(command: FunctionCommand): void {
     switch (command.kind) {
       case 'set-link':
         this.#model.setLink(command.up);

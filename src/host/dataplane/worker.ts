@@ -13,13 +13,13 @@ import {
 } from 'node:worker_threads';
 import { MonotonicClock, nsPerMs } from '../../lib/clock.ts';
 import { PcapngWriter } from '../../lib/pcapng.ts';
-import { Switch } from '../../switch/switch.ts';
 import { PcapTap } from '../../switch/tap-pcap.ts';
+import { VerdictTap } from '../../switch/tap-verdicts.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
-import { attachNetwork } from '../../vpc/network.ts';
 import type { DataplaneCommand, DataplaneEvent, PortCounts } from './config.ts';
 import type { WorkerData } from './dataplane.ts';
+import { createNetwork, type ServedNetwork } from './network.ts';
 import { ServedFunction } from './served-function.ts';
 
 const breathEveryMs = 200;
@@ -34,24 +34,29 @@ const dozeMs = 100;
 const breathMs = 1;
 const pollsPerTurn = 64;
 
+type StartTracer = Extract<DataplaneCommand, { readonly kind: 'start-tracer' }>;
+
 class DataplaneWorker {
   readonly #clock = new MonotonicClock();
   readonly #poller = new Poller();
   readonly #control: MessagePort;
+  readonly #network: ServedNetwork;
   readonly #functions: ServedFunction[] = [];
   readonly #capture: PcapngWriter | null;
+  readonly #tracers = new Map<number, VerdictTap>();
   #closing = false;
   /** When a mapped doorbell was last rung. */
   #lastWork = 0;
 
   constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
     this.#control = control;
-    const network = new Switch({ clock: this.#clock });
-    attachNetwork(network, config.plan, config.arp);
+    this.#network = createNetwork(config, this.#clock);
+    const network = this.#network.switch;
     this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap);
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
-    const { trace, plan } = config;
-    const shared = { network, clock: this.#clock, poller: this.#poller, trace, plan };
+    const { trace } = config;
+    const plan = 'plan' in config ? { plan: config.plan } : {};
+    const shared = { network, clock: this.#clock, poller: this.#poller, trace, ...plan };
     try {
       for (const fn of config.functions)
         this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));
@@ -68,7 +73,7 @@ class DataplaneWorker {
       const { names, values } = port.counters;
       counters[name] = { names, buffer: values.buffer as SharedArrayBuffer };
     }
-    this.#tell({ kind: 'ready', counters });
+    this.#tell({ kind: 'ready', counters, epochNs: this.#clock.epochNs });
   }
 
   async run(): Promise<void> {
@@ -113,10 +118,41 @@ class DataplaneWorker {
     for (;;) {
       const received = receiveMessageOnPort(this.#control);
       if (received === undefined) return;
-      const command: DataplaneCommand = received.message;
-      if (command.kind === 'close') this.#closing = true;
-      else this.#functions.find(({ name }) => name === command.function)?.obey(command);
+      this.#obeyOne(received.message);
     }
+  }
+
+  #obeyOne(command: DataplaneCommand): void {
+    switch (command.kind) {
+      case 'close':
+        this.#closing = true;
+        return;
+      case 'set-vpc': {
+        const problems = this.#network.setVpc(command.model);
+        this.#tell({ kind: 'vpc-set', request: command.request, problems });
+        return;
+      }
+      case 'start-tracer':
+        this.#trace(command);
+        return;
+      case 'stop-tracer': {
+        const tap = this.#tracers.get(command.tracer);
+        if (tap !== undefined) this.#network.switch.removeTap(tap);
+        tap?.close();
+        this.#tracers.delete(command.tracer);
+        return;
+      }
+      default:
+        this.#functions.find(({ name }) => name === command.function)?.obey(command);
+    }
+  }
+
+  #trace({ tracer, filter, perSecond }: StartTracer): void {
+    const tap = new VerdictTap(this.#clock, { filter, perSecond }, (verdicts, leftOut) =>
+      this.#tell({ kind: 'verdicts', tracer, verdicts, leftOut }),
+    );
+    this.#tracers.set(tracer, tap);
+    this.#network.switch.addTap(tap);
   }
 
   #openCapture(path: string): PcapngWriter {

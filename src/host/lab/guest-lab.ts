@@ -1,5 +1,7 @@
 /** The lab with real guests: QEMU machines whose only NIC is a function that we serve. */
 import { join } from 'node:path';
+import { controlled } from '../control/controlled.ts';
+import { openControl } from '../control/server.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { GuestError } from '../guest/agent.ts';
 import { startVm, type Vm } from '../guest/guest-vm.ts';
@@ -76,7 +78,8 @@ function prepare({ topology, cleanup }: LabContext): Prepared {
   };
 }
 
-async function startDataplane(context: LabContext, { functions }: Prepared): Promise<void> {
+async function startDataplane(context: LabContext, prepared: Prepared): Promise<void> {
+  const { functions, directory } = prepared;
   const { topology, cleanup, fail, observer } = context;
   const config = dataplaneConfig(functions, { network: topology.network });
   const dataplane = await Dataplane.start(config, (event) => {
@@ -85,6 +88,7 @@ async function startDataplane(context: LabContext, { functions }: Prepared): Pro
   });
   cleanup.defer(() => dataplane.close());
   dataplane.ended().catch(fail);
+  cleanup.defer(await openControl(controlled(dataplane, { kind: 'lab', functions }), directory));
 }
 
 /** All guests at once. */

@@ -12,9 +12,9 @@ import { MonotonicClock } from '../../lib/clock.ts';
 import { Diagnostics, type RefusalListener } from '../../lib/diagnostics.ts';
 import { parseMac, writeMac } from '../../net/ethernet.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
-import { Switch } from '../../switch/switch.ts';
-import { attachNetwork } from '../../vpc/network.ts';
+import type { Switch } from '../../switch/switch.ts';
 import type { DataplaneConfig } from '../dataplane/config.ts';
+import { createNetwork } from '../dataplane/network.ts';
 import type { ChosenFunction } from '../nic/functions.ts';
 
 /** Rings and buffers of one driver with one queue pair. */
@@ -64,13 +64,12 @@ export class Fabric {
 
   constructor(
     functions: readonly ChosenFunction[],
-    { plan, arp }: DataplaneConfig,
+    config: DataplaneConfig,
     options: { mtu: number; signal: AbortSignal; onRefusal: Fabric['onRefusal'] },
   ) {
     this.#signal = options.signal;
     this.onRefusal = options.onRefusal;
-    this.switch = new Switch({ clock: this.clock });
-    attachNetwork(this.switch, plan, arp);
+    this.switch = createNetwork(config, this.clock).switch;
     this.guests = functions.map((fn, i) => new ReferenceGuest(fn, i, options.mtu, this));
   }
 

@@ -43,6 +43,11 @@ export class TopologyError extends Error {
     );
   }
 
+  /** Something else that is wrong with what stands at a path. */
+  static at({ file, document, lines }: Found, path: Path, what: string): TopologyError {
+    return new TopologyError(file, lines.linePos(nearestOffset(document, path)), what);
+  }
+
   /** Of the issue that comes first in the file. */
   static ofIssues(found: Found, issues: readonly Issue[]): TopologyError {
     const [first] = issues

@@ -5,13 +5,14 @@
  */
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
+import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { type ModelName, modelNames } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
 import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
-import { type Issue, Issues } from '../vpc/names.ts';
+import { type Issue, Issues, placeOf } from '../vpc/names.ts';
 import { type InstanceInVpc, instanceInVpc, type VpcSection, vpcSection } from '../vpc/section.ts';
 import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
@@ -166,6 +167,8 @@ function modelOf(vpc: VpcSection, { network, instances }: File, found: Found): V
   });
   const model = buildVpc(vpc, inputs, issues);
   if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
+  const [problem] = checkVpcModel(model);
+  if (problem !== undefined) throw TopologyError.at(found, placeOf(problem), problem);
   return model;
 }
 

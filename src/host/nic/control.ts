@@ -5,15 +5,13 @@
  *     vf0 hint driver_watchdog_timeout=9000
  */
 import { hintNames } from '../../devices/ena/hints.ts';
-import type { DataplaneCommand } from '../dataplane/dataplane.ts';
+import type { FunctionCommand } from '../dataplane/dataplane.ts';
 
 export type ControlLine =
   | { readonly kind: 'command'; readonly command: FunctionCommand; readonly said: string }
   | { readonly kind: 'show' | 'help' | 'nothing' }
   /** One sentence: what, and what was expected. */
   | { readonly kind: 'error'; readonly message: string };
-
-type FunctionCommand = Exclude<DataplaneCommand, { kind: 'close' }>;
 
 export const CONTROL_HELP = [
   'NAME link up|down        the state of the link, as the guest sees it',

@@ -3,6 +3,7 @@
  * about a VPC (`virtfn lab`, `explain`, `vpc`, tests) reads it here.
  */
 import { extname } from 'node:path';
+import { checkVpcModel } from '../../vpc/check-model.ts';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { parseTopology } from '../lab/topology.ts';
@@ -27,5 +28,8 @@ function parseModel(source: string, file: string): VpcModel {
   const found = readYaml(source, file);
   const result = modelSchema.safeParse(found.value);
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
-  return asModel(result.data);
+  const model = asModel(result.data);
+  const [problem] = checkVpcModel(model);
+  if (problem !== undefined) throw new TopologyError(file, { line: 1, col: 1 }, problem);
+  return model;
 }

@@ -70,3 +70,16 @@ export function idOf(
   at.issues.add(at.path, `the name of ${what} (${there})${hint}`);
   return '';
 }
+
+const sections: Readonly<Record<string, string>> = {
+  ...{ subnet: 'subnets', sg: 'groups', acl: 'acls', rtb: 'routes', pl: 'prefix-lists' },
+  ...{ igw: 'gateways', eigw: 'gateways', nat: 'gateways', pg: 'placement-groups' },
+};
+
+/** Where a thing of the model, which a sentence begins with, stands in the file. */
+export function placeOf(sentence: string): Path {
+  const [, prefix = '', name = ''] = /^([a-z]+)-([a-z0-9-]+)/.exec(sentence) ?? [];
+  if (prefix === 'i' || prefix === 'eni') return ['instances', name];
+  const section = sections[prefix];
+  return section === undefined ? ['vpc'] : ['vpc', section, name];
+}

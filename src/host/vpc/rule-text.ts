@@ -63,6 +63,21 @@ const example: Record<Side, string> = {
   to: '"tcp 443 to 0.0.0.0/0"',
 };
 
+/** The word for a protocol: `tcp`, `gre`, or its number. */
+export function protocolWord(protocol: number): string {
+  const [word] = Object.entries(protocols).find(([, number]) => number === protocol) ?? [];
+  return word ?? `protocol ${protocol}`;
+}
+
+/** The word for a type and code of ICMP: `echo-request`, or `3/1`. */
+export function icmpWord(version: 4 | 6, type: number, code: number): string {
+  const names = Object.entries(version === 4 ? icmpNames : icmpv6Names);
+  const exact = names.find(([, [t, c]]) => t === type && c === code);
+  const any = names.find(([, [t, c]]) => t === type && c === -1);
+  const [word] = exact ?? (code === 0 ? any : undefined) ?? [];
+  return word ?? (any === undefined ? `${type}/${code}` : `${any[0]} (${type}/${code})`);
+}
+
 /** @throws RuleTextError */
 export function parseRule(text: string, side: Side): RuleLine {
   const { protocol, what, peers } = split(text, side, `a rule like ${example[side]}`);

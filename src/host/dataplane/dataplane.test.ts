@@ -1,0 +1,61 @@
+// A data plane in its thread, with nobody attached: what it answers while it runs.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { VpcModel } from '../../vpc/model.ts';
+import { defaultPlan } from '../../vpc/plan.ts';
+import { parseVpc } from '../vpc/load.ts';
+import type { DataplaneConfig } from './config.ts';
+import { Dataplane } from './dataplane.ts';
+
+const vpc = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
+/** A VPC without any prefix. */
+const contradiction: VpcModel = { ...vpc, vpcs: vpc.vpcs.map((one) => ({ ...one, cidrs: [] })) };
+
+async function running(
+  network: { vpc: VpcModel } | { plan: typeof defaultPlan; arp: 'router' },
+  work: (dataplane: Dataplane) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
+  const functions: DataplaneConfig['functions'] = vpc.interfaces.map(({ id, mac }) => {
+    return { name: id, model: 'ena', socket: join(directory, `${id}.sock`), mac, linkMbps: 10_000 };
+  });
+  try {
+    const dataplane = await Dataplane.start({ ...network, functions, trace: false });
+    await work(dataplane).finally(() => dataplane.close());
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('a VPC takes another model while it runs, and keeps its own when that contradicts itself', async () => {
+  await running({ vpc }, async (dataplane) => {
+    assert.deepEqual(await dataplane.setVpc(vpc), []);
+    const problems = await dataplane.setVpc(contradiction);
+    assert.equal(problems.length > 0, true);
+    assert.match(problems[0] ?? '', /vpc-lab/);
+    assert.deepEqual(await dataplane.setVpc(vpc), []);
+  });
+});
+
+test('an Ethernet has no model to be exchanged', async () => {
+  await running({ plan: defaultPlan, arp: 'router' }, async (dataplane) => {
+    assert.deepEqual(await dataplane.setVpc(vpc), ['this network is an Ethernet, not a VPC']);
+  });
+});
+
+test('a model that contradicts itself does not start', async () => {
+  await assert.rejects(
+    running({ vpc: contradiction }, async () => {}),
+    /vpc-lab/,
+  );
+});
+
+test('who waits for a model hears that the data plane has ended', async () => {
+  await running({ vpc }, async (dataplane) => {
+    await dataplane.close();
+    await assert.rejects(dataplane.setVpc(vpc), /has ended/);
+  });
+});

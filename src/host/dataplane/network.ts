@@ -1,0 +1,39 @@
+/** What a worker's functions are plugged into: an Ethernet, or a region's VPCs. */
+import type { Clock } from '../../lib/clock.ts';
+import { Switch } from '../../switch/switch.ts';
+import { checkVpcModel } from '../../vpc/check-model.ts';
+import type { VpcModel } from '../../vpc/model.ts';
+import { attachNetwork } from '../../vpc/network.ts';
+import { Region } from '../../vpc/region.ts';
+import type { EthernetNetwork, VpcNetwork } from './config.ts';
+
+export type ServedNetwork = {
+  readonly switch: Switch;
+  /** Says what is wrong with the model, a sentence each; a model that has no fault counts from now on. */
+  readonly setVpc: (model: VpcModel) => readonly string[];
+};
+
+/** Throws for a model that contradicts itself. */
+export function createNetwork(config: EthernetNetwork | VpcNetwork, clock: Clock): ServedNetwork {
+  return 'vpc' in config ? createRegion(config.vpc, clock) : createEthernet(config, clock);
+}
+
+function createEthernet({ plan, arp }: EthernetNetwork, clock: Clock): ServedNetwork {
+  const ethernet = new Switch({ clock });
+  attachNetwork(ethernet, plan, arp);
+  return { switch: ethernet, setVpc: () => ['this network is an Ethernet, not a VPC'] };
+}
+
+function createRegion(model: VpcModel, clock: Clock): ServedNetwork {
+  const [problem] = checkVpcModel(model);
+  if (problem !== undefined) throw new Error(problem);
+  const region = new Region({ clock, model });
+  return {
+    switch: region.network,
+    setVpc: (next) => {
+      const problems = checkVpcModel(next);
+      if (problems.length === 0) region.update(next);
+      return problems;
+    },
+  };
+}
