@@ -3,8 +3,10 @@ export const tcp = {
   sourcePort: 0,
   destinationPort: 2,
   sequence: 4,
+  acknowledgement: 8,
   dataOffset: 12,
   flags: 13,
+  window: 14,
   checksum: 16,
   minBytes: 20,
 } as const;
