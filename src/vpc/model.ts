@@ -8,6 +8,8 @@
  */
 
 export type VpcModel = {
+  /** The account that owns all of it, 12 digits; zeros unless told. */
+  readonly ownerId?: string;
   readonly vpcs: readonly Vpc[];
   readonly subnets: readonly Subnet[];
   readonly interfaces: readonly NetworkInterface[];
@@ -101,13 +103,15 @@ export type Instance = {
   /** As given; the metadata service serves these bytes. */
   readonly userData?: string;
   readonly imageId?: string;
+  /** ISO 8601, in UTC: `2026-03-01T12:00:00Z`. */
+  readonly launchTime?: string;
   /** OpenSSH public keys by name. */
   readonly publicKeys?: Readonly<Record<string, string>>;
   readonly tags?: Readonly<Record<string, string>>;
 };
 
 export type MetadataOptions = {
-  /** False: the service does not answer at all. True unless told. */
+  /** False: whatever is asked is forbidden. True unless told. */
   readonly endpoint?: boolean;
   /** `required`: version 2 only. `optional` unless told. */
   readonly tokens?: 'optional' | 'required';

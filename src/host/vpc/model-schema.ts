@@ -69,7 +69,8 @@ const instance = object('an instance', {
     ipv6: yesNo('whether it answers over IPv6').optional(),
     instanceTags: yesNo('whether it shows tags').optional(),
   }).optional(),
-  ...{ userData: words.optional(), imageId: words.optional(), publicKeys: byName, tags: byName },
+  ...{ userData: words.optional(), imageId: words.optional(), launchTime: words.optional() },
+  ...{ publicKeys: byName, tags: byName },
 });
 
 const peer = z.union(
@@ -99,6 +100,7 @@ const acl = object('a network ACL', {
 const gateway = object('a gateway', { id, vpc: id });
 
 export const modelSchema = object('a model', {
+  ownerId: words.optional(),
   vpcs: list(vpc),
   subnets: list(subnet),
   interfaces: list(networkInterface),

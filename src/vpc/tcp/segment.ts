@@ -9,7 +9,7 @@ import { fold, pseudoHeaderSum, sumBytes } from '../../net/checksum.ts';
 import { ethernet, etherType, writeEthernet } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol, ipv4, writeIpv4 } from '../../net/ipv4.ts';
-import { ipv6 } from '../../net/ipv6.ts';
+import { ipv6, writeIpv6 } from '../../net/ipv6.ts';
 import { sumVerdict, verifySums, writeIpv4Checksum, writeL4Checksum } from '../../net/offload.ts';
 import { fragment } from '../../net/parse.ts';
 import { tcp, tcpFlag } from '../../net/tcp.ts';
@@ -79,8 +79,8 @@ export class Path {
   localMac = 0;
   peerMac = 0;
   /** IPv4: the first word. IPv6: all four. */
-  readonly local = new Int32Array(4);
-  readonly peer = new Int32Array(4);
+  readonly local: [number, number, number, number] = [0, 0, 0, 0];
+  readonly peer: [number, number, number, number] = [0, 0, 0, 0];
   localPort = 0;
   peerPort = 0;
   /** Time to live, or hop limit, of what is sent. */
@@ -94,13 +94,20 @@ export class Path {
     this.peerMac = h.srcMacHi * 2 ** 32 + (h.srcMacLo >>> 0);
     this.localPort = h.dstPort;
     this.peerPort = h.srcPort;
+    const { local, peer } = this;
     if (h.ipVersion === 4) {
-      this.local[0] = h.dst;
-      this.peer[0] = h.src;
+      local[0] = h.dst;
+      peer[0] = h.src;
       return;
     }
-    this.local.set([h.dst0, h.dst1, h.dst2, h.dst]);
-    this.peer.set([h.src0, h.src1, h.src2, h.src]);
+    local[0] = h.dst0;
+    local[1] = h.dst1;
+    local[2] = h.dst2;
+    local[3] = h.dst;
+    peer[0] = h.src0;
+    peer[1] = h.src1;
+    peer[2] = h.src2;
+    peer[3] = h.src;
   }
 
   /** Whether a parsed frame comes along this path. */
@@ -143,7 +150,7 @@ export function writeSegment(
   const type = path.version === 4 ? etherType.ipv4 : etherType.ipv6;
   writeEthernet(out, path.peerMac, path.localMac, type);
   if (path.version === 4) writeHeader4(out, path, ipv4.minBytes + l4Bytes);
-  else writeHeader6(out, path, l4Bytes);
+  else writeIpv6(out, l3, l4Bytes, ipProtocol.tcp, path.hopLimit, path.local, path.peer);
   write16(out, l4 + tcp.sourcePort, path.localPort);
   write16(out, l4 + tcp.destinationPort, path.peerPort);
   write32(out, l4 + tcp.sequence, words.sequence);
@@ -168,19 +175,8 @@ export function writeSegment(
 
 function writeHeader4(out: Uint8Array, path: Path, totalLength: number): void {
   const { local, peer } = path;
-  writeIpv4(out, l3, totalLength, ipProtocol.tcp, local[0] as number, peer[0] as number);
+  writeIpv4(out, l3, totalLength, ipProtocol.tcp, local[0], peer[0]);
   if (path.hopLimit === 64) return;
   out[l3 + ipv4.timeToLive] = path.hopLimit;
   writeIpv4Checksum(out, l3);
-}
-
-function writeHeader6(out: Uint8Array, path: Path, payloadLength: number): void {
-  write32(out, l3, 0x6000_0000);
-  write16(out, l3 + ipv6.payloadLength, payloadLength);
-  out[l3 + ipv6.nextHeader] = ipProtocol.tcp;
-  out[l3 + ipv6.hopLimit] = path.hopLimit;
-  for (let i = 0; i < 4; i++) {
-    write32(out, l3 + ipv6.source + 4 * i, path.local[i] as number);
-    write32(out, l3 + ipv6.destination + 4 * i, path.peer[i] as number);
-  }
 }

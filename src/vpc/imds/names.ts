@@ -1,0 +1,27 @@
+/** The names that EC2 gives to Regions' domains and to addresses in them. */
+
+/** `us-east-1a` and `us-west-2-lax-1a` are zones of `us-east-1` and `us-west-2`. */
+export const regionOf = (zone: string): string =>
+  /^[a-z]+(-[a-z]+)+-\d+/.exec(zone)?.[0] ?? 'us-east-1';
+
+const dashed = (address: string): string => address.replaceAll('.', '-');
+
+/** `ip-10-0-0-10.ec2.internal`; `domain`: what the VPC's DHCP options say instead, if anything. */
+export function privateName(address: string, region: string, domain?: string): string {
+  const own = region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`;
+  return `ip-${dashed(address)}.${domain ?? own}`;
+}
+
+/** `ec2-198-51-100-10.compute-1.amazonaws.com` */
+export function publicName(address: string, region: string): string {
+  const where = region === 'us-east-1' ? 'compute-1' : `${region}.compute`;
+  return `ec2-${dashed(address)}.${where}.${serviceDomain(region)}`;
+}
+
+export function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}
+
+export const serviceDomain = (region: string): string =>
+  region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
