@@ -8,8 +8,6 @@
  */
 
 export type VpcModel = {
-  /** The account that owns all of it, 12 digits; zeros unless told. */
-  readonly ownerId?: string;
   readonly vpcs: readonly Vpc[];
   readonly subnets: readonly Subnet[];
   readonly interfaces: readonly NetworkInterface[];
@@ -26,6 +24,8 @@ export type VpcModel = {
 
 export type Vpc = {
   readonly id: string;
+  /** The account that owns it, 12 digits; zeros unless told. */
+  readonly ownerId?: string;
   /** IPv4 prefixes of /16 to /28; the first is the primary one, whose base + 2 is the resolver. */
   readonly cidrs: readonly string[];
   readonly ipv6Cidrs?: readonly string[];

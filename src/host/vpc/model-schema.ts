@@ -31,6 +31,7 @@ const dhcpOptions = object('DHCP options', {
 
 const vpc = object('a VPC', {
   id,
+  ownerId: words.optional(),
   cidrs: texts,
   ipv6Cidrs: texts.optional(),
   dhcpOptions: dhcpOptions.optional(),
@@ -100,7 +101,6 @@ const acl = object('a network ACL', {
 const gateway = object('a gateway', { id, vpc: id });
 
 export const modelSchema = object('a model', {
-  ownerId: words.optional(),
   vpcs: list(vpc),
   subnets: list(subnet),
   interfaces: list(networkInterface),

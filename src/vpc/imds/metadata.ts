@@ -128,7 +128,7 @@ function interfaceTree(model: VpcModel, one: NetworkInterface): Directory {
     .add('local-hostname', privateNameOf(one, home))
     .add('local-ipv4s', lines(one.addresses.map(({ address }) => address)))
     .add('mac', macOf(one))
-    .add('owner-id', model.ownerId ?? noOwner)
+    .add('owner-id', vpc?.ownerId ?? noOwner)
     .add('public-hostname', publicNamesOf(one, home)[0])
     .add('public-ipv4s', lines(publicAddresses(one)))
     .add('security-group-ids', lines(one.groups))
@@ -175,9 +175,9 @@ function tags({ tags = {} }: Instance): Directory {
 /** EC2 signs this document; ours is not signed, and has no `pkcs7`, `rsa2048` or `signature`. */
 function identityDocument({ model, instance, interfaces, launchTime }: Placed): string {
   const [primary] = interfaces;
-  const { subnet, region } = homeOf(model, primary);
+  const { subnet, vpc, region } = homeOf(model, primary);
   const fields: readonly (readonly [string, string | null])[] = [
-    ['accountId', model.ownerId ?? noOwner],
+    ['accountId', vpc?.ownerId ?? noOwner],
     ['architecture', 'x86_64'],
     ['availabilityZone', subnet?.zone ?? null],
     ['billingProducts', null],

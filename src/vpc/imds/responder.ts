@@ -10,8 +10,9 @@ import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
 import { R } from '../../net/reasons.ts';
 import type { SwitchPort } from '../../switch/port.ts';
-import { notMine, type Responder } from '../../switch/responder.ts';
+import { notMine } from '../../switch/responder.ts';
 import type { VpcModel } from '../model.ts';
+import type { VpcService } from '../region.ts';
 import type { TcpConnection } from '../tcp/connection.ts';
 import type { TcpCounts } from '../tcp/limits.ts';
 import { type TcpOutlet, TcpServer, type TcpService } from '../tcp/server.ts';
@@ -24,16 +25,16 @@ import { Tokens } from './tokens.ts';
 export type MetadataOptions = {
   readonly clock: Clock;
   readonly outlet: TcpOutlet;
-  /** 32 bytes that no guest can know: what tokens are made with. */
-  readonly secret: Uint8Array;
-  /** Of sequence numbers and tokens' nonces. */
-  readonly seed: number;
+  /** 32 bytes that no guest can know, which tokens are made with; others each time unless told. */
+  readonly secret?: Uint8Array;
+  /** Of sequence numbers and tokens' nonces; another one each time unless told. */
+  readonly seed?: number;
 };
 
 /** An interface's instance, as the responder needs it. */
 type Client = { readonly instance: string; readonly ipv6: boolean; readonly hopLimit: number };
 
-export class MetadataResponder implements Responder, TcpService {
+export class MetadataResponder implements VpcService, TcpService {
   readonly port = 80;
   /** Requests by the status of their answer, for people. */
   readonly answers = new Map<number, number>();
@@ -44,7 +45,8 @@ export class MetadataResponder implements Responder, TcpService {
   #clients: ReadonlyMap<number, Client>;
   #changedMs: number;
 
-  constructor(model: VpcModel, { clock, outlet, secret, seed }: MetadataOptions) {
+  constructor(model: VpcModel, { clock, outlet, ...options }: MetadataOptions) {
+    const { secret = crypto.getRandomValues(new Uint8Array(32)), seed = randomSeed() } = options;
     const random = new Prng(seed);
     this.#clock = clock;
     this.#epochMs = Number(clock.epochNs / 1_000_000n);
@@ -114,6 +116,8 @@ export class MetadataResponder implements Responder, TcpService {
     return this.#epochMs + this.#clock.now() / nsPerMs;
   }
 }
+
+const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 
 function clientsOf(model: VpcModel): Map<number, Client> {
   const instances = new Map(model.instances.map((instance) => [instance.id, instance]));

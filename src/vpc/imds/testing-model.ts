@@ -51,10 +51,10 @@ const interfaces: readonly NetworkInterface[] = [
 ];
 
 export const testModel: VpcModel = {
-  ownerId: '123456789012',
   vpcs: [
     {
       id: 'vpc-1',
+      ownerId: '123456789012',
       cidrs: ['10.0.0.0/16', '10.9.0.0/16'],
       ipv6Cidrs: ['2001:db8:0:100::/56'],
       dnsHostnames: true,
