@@ -9,6 +9,7 @@ import { run } from './run.ts';
 const directory = mkdtempSync(join(tmpdir(), 'virtfn-cli-'));
 after(() => rmSync(directory, { recursive: true }));
 const bad = join(directory, 'bad.yaml');
+const vpc = 'examples/three-tier-vpc.yaml';
 writeFileSync(bad, 'instances:\n  a: {}\n  b: { type: c6i.lage }\n');
 
 async function virtfn(
@@ -55,6 +56,11 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['nic', '--socket', 'x', '--socket', 'x'], /vf0 and vf1 both have the socket/],
   [['nic', '--socket', '/nowhere/x.sock'], /x\.sock: there is no such directory; make it/],
   [['nic', '--explain', 'cq-vectr'], /no rule 'cq-vectr'; did you mean cq-vector/],
+  [['explain', vpc, '--from', 'web', '--to', 'dv', '--port', '1'], /no instance, .* 'dv'; .* web/],
+  [['explain', vpc, '--from', 'web', '--to', 'db'], /TCP and UDP need --port/],
+  [['explain', vpc, '--from', 'web', '--to', 'db', '--proto', 'tpc'], /Expected tcp, udp, icmp/],
+  [['explain', 'none.yaml', '--from', 'a', '--to', 'b'], /none\.yaml: there is no such file/],
+  [['explain', bad, '--from', 'a', '--to', 'b'], /bad\.yaml:3:14: instances\.b\.type/],
   [['shell', 'nobody-has-this-name'], /no running lab has a guest/],
 ];
 for (const [args, sentence] of wrong)
@@ -73,4 +79,40 @@ test('a rule is explained with its source, and all can be listed', async () => {
   const list = (await virtfn('nic', '--explain', 'list')).stdout;
   assert.match(list, /^vfio-user\/\S+ {2,}\S/m);
   assert.match(list, /^ena\/\S+ {2,}\S/m);
+});
+
+test('explain names the gates of the request and of the reply, and exits 0 when both arrive', async () => {
+  const { code, stdout } = await virtfn(
+    'explain',
+    vpc,
+    '--from',
+    'web',
+    '--to',
+    'app',
+    '--port',
+    '8080',
+  );
+  assert.equal(code, 0);
+  assert.match(stdout, /^web 10\.0\.0\.10 > app 10\.0\.1\.10 {2}tcp 8080\n/);
+  assert.match(stdout, /^ {2}passes {2}inbound groups +eni-app +sgr-app-in-1 +rule$/m);
+  assert.match(stdout, /^ {2}passes {2}outbound groups +eni-app +sgr-app-in-1 +tracked$/m);
+  assert.match(stdout, /^reachable: /m);
+});
+
+test('explain says which gate is closed, and exits 1', async () => {
+  const args = ['explain', vpc, '--from', 'web', '--to', 'app', '--proto', 'icmp'];
+  const { code, stdout } = await virtfn(...args);
+  assert.equal(code, 1);
+  assert.match(stdout, /^ {2}closed {2}inbound groups +eni-app +sgIngressNone$/m);
+  assert.match(stdout, /^not reachable: the request ends at the inbound groups of eni-app$/m);
+  assert.match(stdout, /^hint {2}ping needs a rule/m);
+  const { reachable, closed, hints } = JSON.parse((await virtfn(...args, '--json')).stdout);
+  assert.deepEqual(
+    [reachable, closed.gate, closed.reason],
+    [false, 'inbound groups', 'sgIngressNone'],
+  );
+  assert.deepEqual(
+    hints.map(({ id }: { id: string }) => id),
+    ['ping'],
+  );
 });

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
+import { addExplainCommand } from './reachability.ts';
 import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { addTraceCommand } from './trace.ts';
@@ -39,6 +40,7 @@ function createProgram(exit: (code: number) => void): Command {
   addNicCommand(program, exit);
   addShellCommand(program, exit);
   addTraceCommand(program, exit);
+  addExplainCommand(program, exit);
   return program;
 }
 

@@ -1,0 +1,163 @@
+/**
+ * Tracked connections for the evaluator: a map from what identifies a connection to what is known
+ * of it. Follows "Amazon EC2 security group connection tracking" in the EC2 User Guide; what EC2
+ * does not publish is a constant here that says so.
+ */
+import type { Reason } from '../net/reasons.ts';
+import { address } from './evaluate-address.ts';
+import {
+  type Flow,
+  hasPorts,
+  icmpQueries,
+  isIcmp,
+  type Packet,
+  protocols,
+  reversed,
+} from './evaluate-packet.ts';
+import type { Direction } from './evaluate-rules.ts';
+import type { NetworkInterface } from './model.ts';
+
+export type Connection = {
+  /** The direction of its first packet, at the interface that tracks it. */
+  readonly begun: Direction;
+  /** The rule that let it begin. */
+  readonly rule: string;
+  /** The direction of the last packet. */
+  last: Direction;
+  /** Answers that followed a request: turns from `begun` to the other direction. */
+  transactions: number;
+  /** It ends when it was idle until then, in seconds. */
+  expires: number;
+  tcp: TcpState;
+};
+
+type TcpState = 'opening' | 'established';
+
+/** What the network remembers. Keys name the interface, so that each tracks for itself. */
+export type History = {
+  readonly connections: Map<string, Connection>;
+  /** What became of first fragments, by the packet that they are of. */
+  readonly fragments: Map<string, Fate>;
+};
+
+export type Fate = {
+  readonly reason: Reason;
+  readonly rule: string | null;
+  readonly deliveredTo: string | null;
+  readonly until: number;
+};
+
+export const newHistory = (): History => ({ connections: new Map(), fragments: new Map() });
+
+/** "Idle connection tracking timeout": defaults of instances before Nitro v6, in seconds. */
+const published = { tcpEstablished: 432_000, udp: 30, udpStream: 180, other: 600 } as const;
+/** EC2 does not say; Linux's own tracking has the published values too, so these are its as well. */
+const unpublished = { tcpOpening: 120, icmp: 30, fragments: 30 } as const;
+
+/** The connection at an interface that a packet belongs to, alive at `now`, or null. */
+export function connectionOf(
+  history: History,
+  at: NetworkInterface,
+  flow: Flow,
+  direction: Direction,
+  now: number,
+): Connection | null {
+  for (const key of keysOf(at, flow, direction)) {
+    const found = history.connections.get(key);
+    if (found !== undefined && found.expires > now) return found;
+  }
+  return null;
+}
+
+/**
+ * What would identify the packet's connection: for the packet as its first direction, and as an
+ * answer. TCP, UDP and others have one key for both; an ICMP answer belongs to its own query only.
+ */
+function keysOf(at: NetworkInterface, flow: Flow, direction: Direction): string[] {
+  const outward = direction === 'outbound' ? flow : reversed(flow);
+  const ends = `${at.id} ${outward.protocol} ${plain(outward.source)} ${plain(outward.destination)}`;
+  if (hasPorts(flow)) return [`${ends} ${outward.sourcePort} ${outward.destinationPort}`];
+  if (!isIcmp(flow)) return [ends];
+  const pair = icmpQueries.find((types) => types.includes(flow.icmpType ?? -1));
+  if (pair === undefined) return [];
+  const isQuery = pair[0] === flow.icmpType;
+  const asked = isQuery === (direction === 'outbound') ? 'outbound' : 'inbound';
+  return [`${ends} ${pair[0]} ${flow.icmpId} ${asked}`];
+}
+
+const plain = (text: string): string => String(address(text).value);
+
+/** Begins a connection, unless the packet is one of those that make none: ICMP that asks nothing. */
+export function begin(
+  history: History,
+  at: NetworkInterface,
+  packet: Packet,
+  direction: Direction,
+  rule: string,
+  now: number,
+): void {
+  const [key] = keysOf(at, packet, direction);
+  if (key === undefined || isAnswer(packet)) return;
+  const begun: Connection = {
+    begun: direction,
+    rule,
+    last: direction,
+    transactions: 0,
+    expires: 0,
+    tcp: 'opening',
+  };
+  history.connections.set(key, begun);
+  touch(begun, at, packet, direction, now);
+}
+
+const isAnswer = (flow: Flow): boolean =>
+  isIcmp(flow) && icmpQueries.some(([, answer]) => answer === flow.icmpType);
+
+/** A packet of the connection has passed: what it changes, and when the connection would end. */
+export function touch(
+  connection: Connection,
+  at: NetworkInterface,
+  packet: Packet,
+  direction: Direction,
+  now: number,
+): void {
+  if (direction !== connection.begun) {
+    if (connection.last === connection.begun) connection.transactions++;
+    connection.tcp = 'established';
+  }
+  connection.last = direction;
+  connection.expires = now + idleSeconds(connection, at, packet);
+}
+
+function idleSeconds(connection: Connection, at: NetworkInterface, flow: Flow): number {
+  const { tracking = {} } = at;
+  if (flow.protocol === protocols.tcp) {
+    if (connection.tcp === 'opening') return unpublished.tcpOpening;
+    return tracking.tcpEstablishedSeconds ?? published.tcpEstablished;
+  }
+  if (flow.protocol === protocols.udp) {
+    // "Streams which have seen more than one request-response transaction".
+    if (connection.transactions > 1) return tracking.udpStreamSeconds ?? published.udpStream;
+    return tracking.udpSeconds ?? published.udp;
+  }
+  return isIcmp(flow) ? unpublished.icmp : published.other;
+}
+
+/** What became of the packet's first fragment, if that is not long ago. Only it has the ports. */
+export function fateOf(history: History, packet: Packet, now: number): Fate | null {
+  const fate = history.fragments.get(fragmentKey(packet));
+  return fate !== undefined && fate.until > now ? fate : null;
+}
+
+export function rememberFate(
+  history: History,
+  packet: Packet,
+  { reason, rule, deliveredTo }: Omit<Fate, 'until'>,
+  now: number,
+): void {
+  const until = now + unpublished.fragments;
+  history.fragments.set(fragmentKey(packet), { reason, rule, deliveredTo, until });
+}
+
+const fragmentKey = ({ from, source, destination, protocol, fragment }: Packet): string =>
+  `${from} ${plain(source)} ${plain(destination)} ${protocol} ${fragment?.id}`;
