@@ -72,6 +72,10 @@ export class TextTeller implements Teller {
         console.log(`${' '.repeat(10)}${event.rule}: ${event.text}`);
         break;
       }
+      case 'refused':
+        for (const [rule, count] of Object.entries(event.counts))
+          this.#say(event.function, `refused in all: ${rule} ${count}`);
+        break;
       case 'trace':
         this.#say(event.function, dim(event.line));
         break;

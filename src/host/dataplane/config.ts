@@ -42,6 +42,12 @@ export type DataplaneEvent =
       /** How often that rule was broken so far. */
       readonly count: number;
     }
+  /** At the end: how often each rule was broken, also the times that nobody was told of. */
+  | {
+      readonly kind: 'refused';
+      readonly function: string;
+      readonly counts: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'trace'; readonly function: string; readonly line: string }
   /** Frames that a tracer asked for, and how many more there were than its rate allows. */
   | {

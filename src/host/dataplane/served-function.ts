@@ -32,16 +32,20 @@ export class ServedFunction {
   readonly port: SwitchPort;
   readonly #model: ServedNic;
   readonly #server: VfioUserServer;
+  readonly #diagnostics: Diagnostics;
+  readonly #tell: Tell;
   #attached = false;
 
   /** Throws when the socket cannot be listened on, or for a profile that does not exist. */
   constructor(config: FunctionConfig, shared: Shared, tell: Tell) {
     const { name } = config;
     this.name = name;
+    this.#tell = tell;
     const diagnostics = new Diagnostics(({ rule, detail, count }) => {
       const { id, text, source } = rule;
       tell({ kind: 'refusal', function: name, rule: id, text, source, detail, count });
     });
+    this.#diagnostics = diagnostics;
     const mac = parseMac(config.mac);
     const lease = shared.plan?.leases.find((one) => one.mac === mac);
     this.port = shared.network.addPort({
@@ -107,5 +111,8 @@ export class ServedFunction {
 
   close(): void {
     this.#server.close();
+    const counts = this.#diagnostics.counts();
+    if (Object.keys(counts).length > 0)
+      this.#tell({ kind: 'refused', function: this.name, counts });
   }
 }
