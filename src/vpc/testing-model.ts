@@ -41,7 +41,7 @@ export const subnet = (n: number, more: Partial<Subnet> = {}): Subnet => ({
   ...more,
 });
 
-/** `eni-a` in subnet 0 has 10.0.0.11, `eni-b` 10.0.0.12; of IPv6 the same last group. */
+/** `eni-a` in subnet 0 has 10.0.0.11 and 2600:1f14::11, `eni-b` .12. */
 export function nic(
   letter: string,
   subnetNumber: number,
@@ -54,7 +54,7 @@ export function nic(
     subnet: `subnet-${net}`,
     mac: `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`,
     addresses: [{ address: `10.0.${net}.${10 + n}` }],
-    ipv6Addresses: [`2600:1f14:0:${net}::${n}`],
+    ipv6Addresses: [`2600:1f14:0:${net}::1${n}`],
     groups: ['sg-1'],
     ...more,
   };

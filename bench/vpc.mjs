@@ -1,0 +1,151 @@
+// Cost of a VPC: 64-byte UDP frames from one interface to another, through groups, ACLs and routes,
+// next to the same frames through the learning bridge in the same run. Prints CPU time per frame
+// (median, least, most) and what the VPC adds; for new flows, how many a second that is.
+//
+//     npm run build && node bench/vpc.mjs [--json] [NAME-PART]
+import { MonotonicClock } from '../dist/src/lib/clock.js';
+import { write16 } from '../dist/src/net/bytes.js';
+import { copyBytes } from '../dist/src/net/copy.js';
+import { parseMac } from '../dist/src/net/ethernet.js';
+import { Frame } from '../dist/src/net/frame.js';
+import { R } from '../dist/src/net/reasons.js';
+import { buildPacket } from '../dist/src/net/testing-packets.js';
+import { Switch } from '../dist/src/switch/switch.js';
+import { Region } from '../dist/src/vpc/region.js';
+import { nic, testModel } from '../dist/src/vpc/testing-model.js';
+import { routerMac } from '../dist/src/vpc/well-known.js';
+
+const burst = 32;
+const repetitions = 9;
+const msPerRepetition = 40;
+const bytes = 64;
+
+/** Time that passes as the bench says, so that connections end. */
+class BenchClock extends MonotonicClock {
+  ns = 0;
+  now() {
+    return this.ns;
+  }
+}
+
+const memory = new Uint8Array(1 << 20);
+const receiver = {
+  frames: 0,
+  receive(frame) {
+    frame.copyTo(memory, 0);
+    this.frames++;
+    return R.delivered;
+  },
+  flush() {},
+  laneOf: () => 0,
+};
+
+const macBytes = (mac) => [40, 32, 24, 16, 8, 0].map((s) => Math.floor(mac / 2 ** s) & 255);
+
+function frameTo(dstMac, dst) {
+  return buildPacket({
+    protocol: 'udp',
+    srcMac: macBytes(parseMac('02:00:00:00:00:01')),
+    dstMac: macBytes(dstMac),
+    src: [10, 0, 0, 11],
+    dst,
+    payload: new Uint8Array(bytes - 42),
+  });
+}
+
+function bridge() {
+  const fabric = new Switch({ clock: new BenchClock() });
+  const mac = parseMac('02:00:00:00:00:03');
+  const from = fabric.addPort({ name: 'a', mac: parseMac('02:00:00:00:00:01') });
+  fabric.addPort({ name: 'c', mac }).connect(receiver);
+  return { from, packet: frameTo(mac, [10, 0, 1, 13]), tick: () => {} };
+}
+
+/** Two interfaces in two subnets, and a group of `count` rules of which the last one matches. */
+function vpc(count, open, options = {}) {
+  const clock = new BenchClock();
+  const rule = (i, cidr, port) => ({
+    id: `sgr-${i}`,
+    protocol: 17,
+    fromPort: port,
+    toPort: port === 0 ? 65_535 : port,
+    peer: { cidr },
+  });
+  const rules = Array.from({ length: count - 1 }, (_, i) => rule(i, `192.168.${i >> 8}.0/24`, i));
+  rules.push(rule(count, open ? '0.0.0.0/0' : '10.0.0.0/16', 0));
+  const group = { id: 'sg-1', vpc: 'vpc-1', name: 'all', inbound: rules, outbound: rules };
+  const model = testModel({ interfaces: [nic('a', 0), nic('c', 1)], securityGroups: [group] });
+  const region = new Region({ clock, model, seed: 1, ...options });
+  const from = region.network.addPort({ name: 'a', mac: parseMac('02:00:00:00:00:01') });
+  region.network.addPort({ name: 'c', mac: parseMac('02:00:00:00:00:03') }).connect(receiver);
+  const packet = frameTo(routerMac('subnet-0'), [10, 0, 1, 13]);
+  return { from, packet, tick: (frames) => (clock.ns += frames * 1e6) };
+}
+
+const cpuMs = () => process.cpuUsage().user / 1000;
+const frame = new Frame();
+let next = 0;
+
+/** Sends a burst; each frame of the next flow of `flows`. */
+function send({ from, packet }, flows) {
+  for (let n = 0; n < burst; n++) {
+    next = (next + 1) % flows;
+    write16(packet, 34, next & 0xffff);
+    write16(packet, 36, 1024 + (next >>> 16));
+    frame.clear();
+    copyBytes(packet, 0, frame.head, 0, bytes);
+    frame.headLength = bytes;
+    frame.length = bytes;
+    from.transmit(frame);
+  }
+  from.flush();
+}
+
+function measure(bed, flows) {
+  const samples = [];
+  for (let r = -2; r < repetitions; r++) {
+    const received = receiver.frames;
+    const start = cpuMs();
+    let frames = 0;
+    let now = start;
+    do {
+      for (let i = 0; i < 32; i++) send(bed, flows);
+      frames += 32 * burst;
+      bed.tick(32 * burst);
+      now = cpuMs();
+    } while (now - start < msPerRepetition);
+    if (receiver.frames - received !== frames) throw new Error('frames were lost');
+    if (r >= 0) samples.push(((now - start) * 1e6) / frames);
+  }
+  samples.sort((a, b) => a - b);
+  return { median: samples[repetitions >> 1], min: samples[0], max: samples.at(-1) };
+}
+
+const many = 2 ** 24;
+/** A flow table that never knows any of 1024 flows. */
+const forgetful = { flows: 8 };
+const cases = { 'bridge, 256 flows': [bridge, 256] };
+for (const count of [1, 60, 1000]) {
+  cases[`hit, tracked, ${count} rules, 256 flows`] = [() => vpc(count, false), 256];
+  cases[`hit, untracked, ${count} rules, 256 flows`] = [() => vpc(count, true), 256];
+  cases[`miss, tracked, ${count} rules`] = [() => vpc(count, false, forgetful), 1024];
+  cases[`miss, untracked, ${count} rules`] = [() => vpc(count, true, forgetful), 1024];
+  cases[`new flows, tracked, ${count} rules`] = [() => vpc(count, false), many];
+}
+cases['hit, tracked, 60 rules, 16384 flows'] = [() => vpc(60, false), 16_384];
+
+const results = {};
+const json = process.argv.includes('--json');
+const part = process.argv.slice(2).find((word) => !word.startsWith('--')) ?? '';
+for (const [name, [make, flows]] of Object.entries(cases)) {
+  if (!name.includes(part) && !name.startsWith('bridge')) continue;
+  const result = measure(make(), flows);
+  results[name] = result;
+  if (json) continue;
+  const base = results['bridge, 256 flows'].median;
+  const columns = [result.median, result.min, result.max].map((v) => v.toFixed(1).padStart(9));
+  const ratio = `${(result.median / base).toFixed(2).padStart(7)} x bridge`;
+  const rate = flows === many ? `  ${(1e3 / result.median).toFixed(2)} million flows/s` : '';
+  console.log(`${name.padEnd(38)}${columns.join('')} ns ${ratio}${rate}`);
+}
+if (json) console.log(JSON.stringify(results, null, 2));
