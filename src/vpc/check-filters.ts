@@ -172,7 +172,9 @@ function checkEntry(where: string, entry: NetworkAclEntry): Problems {
   return [
     ...(inRange ? [] : [`${where}: an entry's number is from 1 to 32766: choose one of these`]),
     ...checkProtocol(where, protocol),
-    ...checkPorts(where, protocol, fromPort, toPort),
+    ...(fromPort === undefined && toPort === undefined
+      ? []
+      : checkPorts(where, protocol, fromPort, toPort)),
     ...checkIcmp(where, icmpType, icmpCode),
     ...(isIcmp(protocol) || icmpType === undefined
       ? []
