@@ -17,7 +17,7 @@ export const ipv4 = {
 /** In the 16-bit fragment field. */
 export const ipv4Fragment = { dontFragment: 0x4000, more: 0x2000, offsetMask: 0x1fff } as const;
 
-export const ipProtocol = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 } as const;
+export const ipProtocol = { icmp: 1, tcp: 6, udp: 17, icmp6: 58, sctp: 132 } as const;
 
 /** A header without options, don't-fragment, TTL 64, its checksum included. */
 export function writeIpv4(

@@ -16,9 +16,7 @@ import {
   OFFLOAD_RX,
   OFFLOAD_TX,
 } from '../../defs/ena-admin.ts';
-
-/** The vendor says so; somebody saw it on a real card; we think so. */
-export type Provenance = 'published' | 'observed' | 'assumed';
+import { assumed, type Claims, observed, profileOf, published } from '../common/claims.ts';
 
 /** Low-latency queues, as `ena_admin_feature_llq_desc` offers them. Sets are the header's bits. */
 export type LlqOffer = {
@@ -85,21 +83,13 @@ export type EnaTraits = {
   readonly bringUpOrder: BringUpOrder;
 };
 
-type Claim<T> = { readonly value: T; readonly provenance: Provenance; readonly source: string };
-export type EnaClaims = { readonly [K in keyof EnaTraits]: Claim<EnaTraits[K]> };
+export type EnaClaims = Claims<EnaTraits>;
 
 export type EnaProfile = EnaTraits & {
   readonly name: string;
   /** Each trait with where it comes from. */
   readonly claims: EnaClaims;
 };
-
-const claimed =
-  (provenance: Provenance) =>
-  <T>(value: T, source: string): Claim<T> => ({ value, provenance, source });
-const published = claimed('published');
-const observed = claimed('observed');
-const assumed = claimed('assumed');
 
 const bitsOf = (...ids: readonly number[]): number =>
   ids.reduce((bits, id) => (bits | (1 << id)) >>> 0, 0);
@@ -312,10 +302,7 @@ const strict: EnaClaims = {
   ),
 };
 
-function profile(name: string, claims: EnaClaims): EnaProfile {
-  const traits = Object.entries(claims).map(([trait, { value }]) => [trait, value]);
-  return { ...(Object.fromEntries(traits) as EnaTraits), name, claims };
-}
+const profile = (name: string, claims: EnaClaims): EnaProfile => profileOf(name, claims);
 
 export const permissive = profile('permissive', everything);
 
