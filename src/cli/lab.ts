@@ -1,4 +1,4 @@
-/** `virtfn lab`: boots a topology's guests on ENA functions, measures, and compares. */
+/** `virtfn lab`: boots a topology's guests on functions that it serves, measures, and compares. */
 import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -54,7 +54,7 @@ Examples:
 export function addLabCommand(program: Command, exit: (code: number) => void): void {
   program
     .command('lab')
-    .summary("boot Linux guests on ENA functions, measure, compare with QEMU's own NICs")
+    .summary("boot Linux guests on NIC functions, measure, compare with QEMU's own NICs")
     .description(
       'Boots unmodified Linux guests whose only NIC is an ENA function, waits for their driver, ' +
         "measures between two of them, and compares with QEMU's own NICs in the same guests. " +

@@ -8,8 +8,8 @@ import { controlled } from '../host/control/controlled.ts';
 import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
 import { isModel, modelNames, modelOf } from '../host/dataplane/models.ts';
-import { ACCESS, type Access } from '../host/dataplane/nic-model.ts';
-import { CONTROL_HELP, parseControl } from '../host/nic/control.ts';
+import { ACCESS, type Access, type ParentSpec } from '../host/dataplane/nic-model.ts';
+import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
 import {
   type ChosenFunction,
   chooseFunctions,
@@ -37,6 +37,10 @@ type NicOptions = {
   explain?: string;
   control?: boolean;
   spoofchk?: boolean;
+  vlan?: { vlan: number; qos: number };
+  trust?: boolean;
+  guestMac?: boolean;
+  queryRss?: boolean;
   rateMbps?: number;
 };
 
@@ -84,6 +88,11 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--pcap <file>', 'capture all frames of the switch (pcapng)')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--spoofchk', 'refuse other source addresses than those that a function was given')
+    .option('--no-spoofchk', 'do not (82599vf refuses them unless told)')
+    .option('--vlan <id[:prio]>', '82599vf: the parent puts all frames into this VLAN', vlan)
+    .option('--trust', '82599vf: the guest may choose its addresses')
+    .option('--guest-mac', '82599vf: the parent sets no MAC; the guest brings its own')
+    .option('--query-rss', "82599vf: the guest may ask for the parent's RSS table and key")
     .option('--rate-mbps <n>', 'limit what each function may send', megabits)
     .option('--control', "take commands on standard input while it runs ('help' lists them)")
     .option('--json', 'events as JSON, one a line, on stdout')
@@ -97,6 +106,24 @@ function megabits(text: string): number {
   if (!Number.isInteger(value) || value < 1 || value > 2 ** 31)
     throw new InvalidArgumentError('Expected a whole number of Mbit/s, like 12500.');
   return value;
+}
+
+function vlan(text: string): { vlan: number; qos: number } {
+  const parsed = parseVlan(text);
+  if (parsed === null)
+    throw new InvalidArgumentError('Expected a VLAN from 1 to 4094, like 5 or 5:3.');
+  return parsed;
+}
+
+/** What the parent's administrator has set, or nothing. */
+function parentOf({ vlan, trust, guestMac, queryRss }: NicOptions): ParentSpec | undefined {
+  const parent = {
+    ...vlan,
+    ...(trust && { trusted: true }),
+    ...(guestMac && { macIsSet: false }),
+    ...(queryRss && { rssQuery: true }),
+  };
+  return Object.keys(parent).length === 0 ? undefined : parent;
 }
 
 async function runNic(options: NicOptions): Promise<number> {
@@ -185,7 +212,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 function functionsOf(options: NicOptions): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], profile, access } = options;
-  const { spoofchk = false, rateMbps } = options;
+  const { spoofchk, rateMbps } = options;
+  const parent = parentOf(options);
   const { model } = options;
   if (!isModel(model))
     throw new UsageError(`there is no NIC model '${model}'; expected: ${modelNames.join(', ')}`);
@@ -203,7 +231,8 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
       ...(mac !== undefined && { mac }),
       ...(profile !== undefined && { profile }),
       ...(access !== undefined && { access }),
-      ...(spoofchk && { spoofCheck: true }),
+      ...(spoofchk !== undefined && { spoofCheck: spoofchk }),
+      ...(parent !== undefined && { parent }),
       ...(rateMbps !== undefined && { rateMbps }),
     };
   });

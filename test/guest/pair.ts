@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Dataplane, type DataplaneEvent } from '../../src/host/dataplane/dataplane.ts';
+import { type ModelName, modelOf } from '../../src/host/dataplane/models.ts';
+import type { FunctionSpec } from '../../src/host/dataplane/nic-model.ts';
 import type { ExtraFile } from '../../src/host/guest/guest-image.ts';
 import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
 import { ensureTools, type Tools } from '../../src/host/guest/tools.ts';
@@ -31,6 +33,9 @@ export type PairOptions = {
   readonly queuePairs?: number;
   /** A VPC with an instance `a` and an instance `b`; an Ethernet with DHCP if absent. */
   readonly vpc?: VpcModel;
+  /** Of both, or of each. */
+  readonly model?: ModelName | Readonly<Record<Host, ModelName>>;
+  readonly more?: Partial<FunctionSpec>;
 };
 
 /** Where a guest is on its network. */
@@ -72,12 +77,13 @@ export class Pair {
     const dataplane = await Dataplane.start({
       functions: places.map(({ name, mac }) => ({
         name,
-        model: 'ena',
+        model: modelOfHost(options, name),
         socket: join(directory, `${name}.sock`),
         mac,
-        linkMbps: 12_500,
+        linkMbps: modelOf(modelOfHost(options, name)).defaultLinkMbps,
         ...(profile === undefined ? {} : { profile }),
         ...(queuePairs === undefined ? {} : { queuePairs }),
+        ...options.more,
       })),
       ...(vpc === undefined ? network : { vpc }),
       trace: false,
@@ -98,9 +104,20 @@ export class Pair {
   /** Waits for the stock driver, then for an address: `eth0`. */
   async up(name: Host): Promise<string> {
     const vm = this.vms[name];
-    const iface = await vm.waitForDriver('ena');
+    const iface = await vm.waitForDriver(this.driver(name));
     await vm.dhcp(iface);
     return iface;
+  }
+
+  /** The name of the stock driver that a guest has for its function. */
+  driver(name: Host): string {
+    return modelOf(modelOfHost(this.#options, name)).driver;
+  }
+
+  /** What the link of a function claims. */
+  linkMbps(name: Host): number {
+    const { more } = this.#options;
+    return more?.linkMbps ?? modelOf(modelOfHost(this.#options, name)).defaultLinkMbps;
   }
 
   /** A new guest at the same socket. */
@@ -137,6 +154,8 @@ function placesOf({ vpc }: PairOptions): readonly Place[] {
     return { name, mac: found.mac, address };
   });
 }
+const modelOfHost = ({ model = 'ena' }: PairOptions, name: Host): ModelName =>
+  typeof model === 'string' ? model : model[name];
 
 const boot = (name: string, options: PairOptions, tools: Tools, directory: string): Promise<Vm> => {
   const [image] = tools.guestImages;

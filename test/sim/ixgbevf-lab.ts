@@ -2,7 +2,10 @@
  * 82599 VFs on a switch, each driven by the reference driver, all in this process under a virtual
  * clock; beside ENA functions, if a test wants them.
  */
-import { IxgbevfFunction, type IxgbevfOptions } from '../../src/devices/ixgbevf/ixgbevf-function.ts';
+import {
+  IxgbevfFunction,
+  type IxgbevfOptions,
+} from '../../src/devices/ixgbevf/ixgbevf-function.ts';
 import { type IxgbevfProfile, ixgbevfProfiles } from '../../src/devices/ixgbevf/profile.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { type DriverSettings, IxgbevfDriver } from '../../src/drivers/ixgbevf/driver.ts';
@@ -34,7 +37,7 @@ export class VfGuest {
 
   constructor(lab: SimLab, number: number, options: VfOptions = {}) {
     this.mac = 0x0200_0000_0000 + number;
-    this.arena = new DmaArena(options.memoryBytes ?? 8 << 20, number * 2 ** 33);
+    this.arena = new DmaArena(options.memoryBytes ?? 16 << 20, number * 2 ** 33);
     this.port = lab.switch.addPort({
       ...{ name: `vf${number}`, mac: this.mac, mtu: 9710 },
       ...options.port,

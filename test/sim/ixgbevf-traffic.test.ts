@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plainFrame } from './naive-packets.ts';
 import { vfPair } from './ixgbevf-lab.ts';
+import { plainFrame } from './naive-packets.ts';
 
 test('frames of every size arrive whole', () => {
   const [, a, b] = vfPair({ driver: { mtu: 9001 } });

@@ -35,7 +35,7 @@ import { Conversation } from './conversation.ts';
 import { Filters, vlanTag } from './filters.ts';
 import { VfInterrupts } from './interrupts.ts';
 import { MappedRings } from './mapped-rings.ts';
-import { Parent, type ParentSettings } from './parent.ts';
+import { Parent, type ParentChange, type ParentSettings } from './parent.ts';
 import { type BarAccess, PciFace, registerBar } from './pci-face.ts';
 import { ec2Profile, type IxgbevfProfile } from './profile.ts';
 import type { QueueHost, VfBank } from './queue-host.ts';
@@ -179,6 +179,11 @@ export class IxgbevfFunction implements PolledFunction, Endpoint {
   /** Limits what the function may send, in bits per second; null: no limit. */
   setRate(rateBps: number | null): void {
     limitRate(this.#queueHost, rateBps);
+  }
+
+  /** What an administrator of the parent changes; false: it cannot be. */
+  administer(change: ParentChange): boolean {
+    return this.parent.administer(change);
   }
 
   setSpoofCheck(on: boolean): void {

@@ -32,6 +32,13 @@ export type ParentSettings = {
   qos: number;
 };
 
+/** What he can change while the function runs. */
+export type ParentChange =
+  /** 48 bits; 0: the function may bring its own. */
+  | { readonly what: 'mac'; readonly mac: number }
+  | { readonly what: 'vlan'; readonly vlan: number; readonly qos: number }
+  | { readonly what: 'trust' | 'rss-query'; readonly on: boolean };
+
 export type ParentParts = {
   readonly profile: IxgbevfProfile;
   readonly filters: Filters;
@@ -107,6 +114,23 @@ export class Parent {
 
   // What an administrator does.
 
+  /** False: it cannot be. */
+  administer(change: ParentChange): boolean {
+    switch (change.what) {
+      case 'mac':
+        return this.setMac(change.mac);
+      case 'vlan':
+        this.setVlan(change.vlan, change.qos);
+        return true;
+      case 'trust':
+        this.setTrusted(change.on);
+        return true;
+      case 'rss-query':
+        this.settings.rssQuery = change.on;
+        return true;
+    }
+  }
+
   /** The function hears of it at its next reset. False: the address is taken. */
   setMac(mac: number): boolean {
     if (!this.takeMac(mac)) return false;
@@ -116,10 +140,6 @@ export class Parent {
 
   setSpoofCheck(on: boolean): void {
     this.settings.spoofCheck = on;
-  }
-
-  setRssQuery(on: boolean): void {
-    this.settings.rssQuery = on;
   }
 
   setTrusted(on: boolean): void {

@@ -4,7 +4,7 @@ import type { ArpMode } from '../../vpc/arp.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
 import type { ModelName } from './models.ts';
-import type { FunctionSpec } from './nic-model.ts';
+import type { FunctionSpec, ParentChange } from './nic-model.ts';
 
 /** One PCI function: one vfio-user socket, one switch port. */
 export type FunctionConfig = FunctionSpec & { readonly model: ModelName };
@@ -90,6 +90,8 @@ export type DataplaneCommand =
       readonly perSecond: number;
     }
   | { readonly kind: 'stop-tracer'; readonly tracer: number }
+  /** The administrator of its parent changes something; models without a parent ignore it. */
+  | { readonly kind: 'administer'; readonly function: string; readonly change: ParentChange }
   | { readonly kind: 'close' };
 
 /** A command for one function. */

@@ -2,15 +2,24 @@
 import { EnaFunction } from '../../devices/ena/ena-function.ts';
 import { enaProfiles } from '../../devices/ena/profile.ts';
 import { enaRules } from '../../devices/ena/rules.ts';
+import { IxgbevfFunction, linkSpeeds } from '../../devices/ixgbevf/ixgbevf-function.ts';
+import { ixgbevfProfiles } from '../../devices/ixgbevf/profile.ts';
+import { ixgbevfRules } from '../../devices/ixgbevf/rules.ts';
 import { macBytes, parseMac } from '../../net/ethernet.ts';
 import type { FunctionSpec, NicModel, ServedNic, Site } from './nic-model.ts';
 
 export const nicModels = {
   ena: {
     title: 'ENA',
+    driver: 'ena',
     profiles: namesOf(enaProfiles),
     access: ['posted', 'llq', 'polled'],
     defaultLinkMbps: 12_500,
+    defaultType: 'c6i.large',
+    linksMbps: null,
+    maxMtu: 9216,
+    spoofCheck: { byDefault: false, ofAddresses: true },
+    hasParent: false,
     rules: Object.values(enaRules),
     create: (spec, profile, { host, port }) => {
       const { linkMbps, queuePairs, access } = spec;
@@ -20,6 +29,30 @@ export const nicModels = {
         ...(access !== undefined && { access }),
       };
       return new EnaFunction(options, host, port);
+    },
+  },
+  '82599vf': {
+    title: '82599 VF',
+    driver: 'ixgbevf',
+    profiles: namesOf(ixgbevfProfiles),
+    access: ['posted', 'polled'],
+    defaultLinkMbps: 10_000,
+    defaultType: 'c4.large',
+    linksMbps: [...linkSpeeds.keys()],
+    maxMtu: 9710,
+    spoofCheck: { byDefault: true, ofAddresses: false },
+    hasParent: true,
+    rules: Object.values(ixgbevfRules),
+    create: (spec, profile, { host, port }) => {
+      const { linkMbps, queuePairs, access, spoofCheck, parent } = spec;
+      const options = {
+        ...{ mac: macBytes(parseMac(spec.mac)), linkMbps },
+        profile: named(ixgbevfProfiles, profile),
+        ...(queuePairs !== undefined && { queuePairs }),
+        ...(access === 'polled' && { access }),
+        parent: { ...parent, ...(spoofCheck !== undefined && { spoofCheck }) },
+      };
+      return new IxgbevfFunction(options, host, port);
     },
   },
 } as const satisfies Record<string, NicModel>;

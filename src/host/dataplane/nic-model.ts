@@ -2,6 +2,7 @@
  * What a model of a NIC is to its host: how it is made, and what can be asked of it beside what
  * every PCI function does. `models.ts` is the table of those that there are.
  */
+import type { ParentChange, ParentSettings } from '../../devices/ixgbevf/parent.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import type { Port } from '../../net/port.ts';
 import type { FunctionHost, PolledFunction } from '../../pci/function.ts';
@@ -28,7 +29,12 @@ export type FunctionSpec = {
   readonly spoofCheck?: boolean;
   /** What it may send; absent: as much as it can. */
   readonly rateMbps?: number;
+  /** What the administrator of its parent function has set, for models that have one. */
+  readonly parent?: ParentSpec;
 };
+
+export type ParentSpec = Partial<Omit<ParentSettings, 'mac' | 'spoofCheck' | 'linkEnabled'>>;
+export type { ParentChange } from '../../devices/ixgbevf/parent.ts';
 
 /** What a function is plugged into: its host, and its port of the Ethernet switch. */
 export type Site = { readonly host: FunctionHost; readonly port: Port };
@@ -43,17 +49,33 @@ export interface ServedNic extends PolledFunction {
   requestReset(): boolean;
   /** Changes the hints for its driver, if it has any: names and values that are possible. */
   hint?(hints: Readonly<Record<string, number>>): boolean;
+  /** Where there is a parent function: what its administrator changes. False: it cannot be. */
+  administer?(change: ParentChange): boolean;
+  /** The model checks more than the addresses that the switch does. */
+  setSpoofCheck?(on: boolean): void;
 }
 
 /** One kind of NIC. */
 export type NicModel = {
   /** For people. */
   readonly title: string;
+  /** The stock driver that Linux has for it. */
+  readonly driver: string;
   /** Names of generation profiles, the default first. */
   readonly profiles: readonly string[];
   readonly access: readonly Access[];
   /** What its link claims when nobody says. */
   readonly defaultLinkMbps: number;
+  /** An instance type that has it. */
+  readonly defaultType: string;
+  /** Speeds that its link can have; null: the instance type's, and its queues too. */
+  readonly linksMbps: readonly number[] | null;
+  /** The largest IP packet that it sends. */
+  readonly maxMtu: number;
+  /** Sources are checked unless told otherwise; IPv4 addresses too, or MACs only. */
+  readonly spoofCheck: { readonly byDefault: boolean; readonly ofAddresses: boolean };
+  /** Whether it is one function of a parent that somebody administers. */
+  readonly hasParent: boolean;
   /** What it holds its driver to. */
   readonly rules: readonly Rule[];
   /** `profile`: one of `profiles`. Throws a RangeError for what no such card can be. */

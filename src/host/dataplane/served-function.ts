@@ -12,7 +12,7 @@ import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneEvent, FunctionCommand, FunctionConfig } from './config.ts';
-import { createNic } from './models.ts';
+import { createNic, modelOf } from './models.ts';
 import type { ServedNic } from './nic-model.ts';
 
 export type Tell = (event: DataplaneEvent) => void;
@@ -48,11 +48,13 @@ export class ServedFunction {
     this.#diagnostics = diagnostics;
     const mac = parseMac(config.mac);
     const lease = shared.plan?.leases.find((one) => one.mac === mac);
+    const { maxMtu, spoofCheck } = modelOf(config.model);
     this.port = shared.network.addPort({
       name,
       mac,
-      spoofCheck: config.spoofCheck ?? false,
-      ...(lease !== undefined && { address: parseIpv4(lease.address) }),
+      mtu: maxMtu,
+      spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
+      ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
     });
     const endpoint = new VfioUserEndpoint({ diagnostics });
     const host: FunctionHost = {
@@ -97,6 +99,7 @@ export class ServedFunction {
         return;
       case 'set-spoof-check':
         this.port.spoofCheck = command.on;
+        this.#model.setSpoofCheck?.(command.on);
         return;
       case 'set-rate':
         this.#model.setRate(command.rateMbps === null ? null : command.rateMbps * 1e6);
@@ -106,6 +109,9 @@ export class ServedFunction {
         return;
       case 'hint':
         this.#model.hint?.(command.hints);
+        return;
+      case 'administer':
+        this.#model.administer?.(command.change);
     }
   }
 

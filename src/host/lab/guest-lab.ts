@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { controlled } from '../control/controlled.ts';
 import { openControl } from '../control/server.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
+import { modelOf } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import { startVm, type Vm } from '../guest/guest-vm.ts';
 import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
@@ -33,7 +34,7 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const prepared = prepare(context);
   await startDataplane(context, prepared);
   const vms = await boot(context, prepared, tools);
-  observer.step('Waiting for the ena driver, its link and an address');
+  observer.step(`Waiting for ${driversOf(prepared)}, the link and an address`);
   const members = await Promise.all(
     vms.map((vm, i) => enter(vm, prepared.instances[i], prepared.functions[i])),
   );
@@ -91,6 +92,10 @@ async function startDataplane(context: LabContext, prepared: Prepared): Promise<
   cleanup.defer(await openControl(controlled(dataplane, { kind: 'lab', functions }), directory));
 }
 
+/** For people: the stock drivers of the functions. */
+const driversOf = ({ instances }: Prepared): string =>
+  [...new Set(instances.map(({ nic }) => modelOf(nic).driver))].join(', ');
+
 /** All guests at once. */
 async function boot(
   { cleanup, signal, observer, topology }: LabContext,
@@ -120,8 +125,7 @@ async function enter(
   fn: ChosenFunction | undefined,
 ): Promise<Member> {
   if (instance === undefined || fn === undefined) throw new Error('unreachable: one per instance');
-  const driver = instance.nic;
-  const name = await vm.waitForDriver(driver);
+  const name = await vm.waitForDriver(modelOf(instance.nic).driver);
   const leased = await vm.dhcp(name);
   const [found, info] = await Promise.all([
     vm.interfaces().then((all) => all.find((one) => one.name === name)),

@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
+import { modelOf } from '../dataplane/models.ts';
 import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
 import type { Topology } from './topology.ts';
 
@@ -10,17 +11,19 @@ export function functionsOf({ instances, network }: Topology, directory: string)
   const types = InstanceTypes.load();
   const requests = instances.map(({ name, type, nic, mac, address, access }) => {
     const { queues } = types.get(type);
+    const { linksMbps, defaultLinkMbps } = modelOf(nic);
+    const followsType = linksMbps === null;
     return {
       ...{
         name,
         model: nic,
         socket: join(directory, `${name}.sock`),
-        linkMbps: types.linkMbps(type),
+        linkMbps: followsType ? types.linkMbps(type) : defaultLinkMbps,
       },
       ...(mac !== undefined && { mac }),
       ...(address !== undefined && { address }),
       ...(access !== undefined && { access }),
-      ...(queues !== null && { queuePairs: queues }),
+      ...(queues !== null && followsType && { queuePairs: queues }),
     };
   });
   return chooseFunctions(requests, network);

@@ -22,7 +22,7 @@ const reference = { driver: 'virtfn-reference' } as const;
 export function referenceBench(fabric: Fabric, from: ReferenceGuest, to: ReferenceGuest): Bench {
   let transfers = 0;
   return {
-    ...{ nic: 'ena', driver: reference.driver, linkMbps: from.driver.linkSpeedMbps() },
+    ...{ nic: from.model, driver: reference.driver, linkMbps: from.driver.linkSpeedMbps() },
     tcp: async (flows, seconds) => {
       const start = performance.now();
       const cpu = ownCpuSeconds();

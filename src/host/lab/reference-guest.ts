@@ -1,21 +1,20 @@
 /**
- * Guests without a virtual machine: an ENA function, the poll-mode reference driver and a minimal
- * host, all in this process and thread. What a lab uses where there is no QEMU.
+ * Guests without a virtual machine: a function, its poll-mode reference driver and a minimal host,
+ * all in this process and thread. What a lab uses where there is no QEMU.
  */
-import { EnaFunction } from '../../devices/ena/ena-function.ts';
 import { DhcpClient } from '../../drivers/dhcp-client.ts';
 import { DmaArena } from '../../drivers/dma-arena.ts';
-import { EnaDriver } from '../../drivers/ena/driver.ts';
-import { EnaNic } from '../../drivers/ena/ena-nic.ts';
 import { NetEndpoint } from '../../drivers/endpoint.ts';
 import { MonotonicClock } from '../../lib/clock.ts';
 import { Diagnostics, type RefusalListener } from '../../lib/diagnostics.ts';
-import { parseMac, writeMac } from '../../net/ethernet.ts';
+import { parseMac } from '../../net/ethernet.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import type { Switch } from '../../switch/switch.ts';
 import type { DataplaneConfig } from '../dataplane/config.ts';
+import { createNic, type ModelName, modelOf } from '../dataplane/models.ts';
 import { createNetwork } from '../dataplane/network.ts';
 import type { ChosenFunction } from '../nic/functions.ts';
+import { type ReferenceNic, referenceNics } from './reference-nics.ts';
 
 /** Rings and buffers of one driver with one queue pair. */
 const arenaBytes = 16 << 20;
@@ -26,13 +25,13 @@ const sliceMs = 20;
 
 export class ReferenceGuest {
   readonly name: string;
-  readonly driver: EnaDriver;
+  readonly model: ModelName;
+  readonly driver: ReferenceNic;
   readonly endpoint: NetEndpoint;
 
   constructor(fn: ChosenFunction, index: number, mtu: number, fabric: Fabric) {
     this.name = fn.name;
-    const mac = new Uint8Array(6);
-    writeMac(mac, 0, parseMac(fn.mac));
+    this.model = fn.model;
     const arena = new DmaArena(arenaBytes, (index + 1) * arenaStride);
     const host = {
       memory: arena.memory,
@@ -41,12 +40,15 @@ export class ReferenceGuest {
       diagnostics: new Diagnostics((refusal) => fabric.onRefusal(this.name, refusal)),
       deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
     };
-    const port = fabric.switch.addPort({ name: fn.name, mac: parseMac(fn.mac) });
-    const device = new EnaFunction({ mac, linkMbps: fn.linkMbps }, host, port);
-    this.driver = new EnaDriver(device, arena, { mtu });
-    this.driver.start();
+    const port = fabric.switch.addPort({
+      ...{ name: fn.name, mac: parseMac(fn.mac), mtu: modelOf(fn.model).maxMtu },
+    });
+    // One queue pair each: one thread drives them all.
+    const { queuePairs: _, ...spec } = fn;
+    const device = createNic(fn.model, { ...spec, queuePairs: 1 }, { host, port });
+    this.driver = referenceNics[fn.model](device, arena, mtu);
     const none = { address: 0, prefix: 0, gateway: 0 };
-    this.endpoint = new NetEndpoint(new EnaNic(this.driver), fabric.clock, none);
+    this.endpoint = new NetEndpoint(this.driver.nic, fabric.clock, none);
   }
 
   get address(): string {

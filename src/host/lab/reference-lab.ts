@@ -16,7 +16,7 @@ const NOTE =
 
 export async function runReferenceLab(context: LabContext): Promise<LabRun> {
   const { topology, observer, signal } = context;
-  observer.step('Starting reference drivers on ENA functions, in this process');
+  observer.step('Starting functions and their reference drivers, in this process');
   const functions = functionsOf(topology, '.');
   const config = dataplaneConfig(functions, { network: topology.network });
   const { mtu, rounds, seconds, pings } = topology.measure;
@@ -65,6 +65,6 @@ function factsOf(
   return {
     ...{ name, type, nic, driver: 'virtfn-reference', driver_version: '' },
     ...{ interface: null, pci: null, mac, link_mbps: driver.linkSpeedMbps(), address },
-    ...{ mtu: driver.mtu, kernel: null, cpus: 0 },
+    ...{ mtu: driver.nic.mtu, kernel: null, cpus: 0 },
   };
 }

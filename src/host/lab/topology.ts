@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
-import { type ModelName, modelNames } from '../dataplane/models.ts';
+import { type ModelName, modelNames, nicModels } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
 import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
@@ -62,7 +62,7 @@ export type Topology = {
   readonly measuresSpeed: boolean;
 };
 
-const DEFAULT_TYPE = 'c6i.large';
+const DEFAULT_TYPE = nicModels.ena.defaultType;
 const DEFAULT_ROUTER = '10.0.0.1/16';
 
 const isPrefixed = (value: string): boolean => {
@@ -79,31 +79,30 @@ const network = z.strictObject(
 );
 
 const instanceSchema = (types: InstanceTypes) =>
-  z.strictObject(
-    {
-      type: z
-        .string(expected(`an EC2 instance type, like ${DEFAULT_TYPE}`))
-        .superRefine((value, context) => {
-          const problem = typeProblem(types, value);
-          if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-        })
-        .optional(),
-      nic: z.enum(modelNames, expected(`a NIC model: ${modelNames.join(', ')}`)).optional(),
-      kernel: text(
-        `a kernel series in quotes, like "6.12", or a path`,
-        (value) => value !== '',
-      ).optional(),
-      image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
-      mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
-      access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
-      memory: whole('MiB of memory', 128, 65_536).optional(),
-      cpus: whole('virtual CPUs', 1, 64).optional(),
-      ...instanceInVpc,
-    },
-    expected(
-      `an instance: type, nic, kernel, image, mac, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
-    ),
-  );
+  instanceFields.superRefine(({ type, nic = 'ena' }, context) => {
+    const message = type === undefined ? undefined : typeProblem(types, type, nic);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['type'], message });
+  });
+
+const instanceFields = z.strictObject(
+  {
+    type: z.string(expected(`an EC2 instance type, like ${DEFAULT_TYPE}`)).optional(),
+    nic: z.enum(modelNames, expected(`a NIC model: ${modelNames.join(', ')}`)).optional(),
+    kernel: text(
+      `a kernel series in quotes, like "6.12", or a path`,
+      (value) => value !== '',
+    ).optional(),
+    image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
+    mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
+    access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
+    memory: whole('MiB of memory', 128, 65_536).optional(),
+    cpus: whole('virtual CPUs', 1, 64).optional(),
+    ...instanceInVpc,
+  },
+  expected(
+    `an instance: type, nic, kernel, image, mac, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
+  ),
+);
 
 const measure = z.strictObject(
   {
@@ -163,7 +162,8 @@ function modelOf(vpc: VpcSection, { network, instances }: File, found: Found): V
   const issues = new Issues();
   if (network !== undefined) issues.add(['network'], 'either a network or a vpc');
   const inputs = Object.entries(instances).map(([name, instance]) => {
-    return { ...instance, name, type: instance.type ?? DEFAULT_TYPE };
+    const { type = nicModels[instance.nic ?? 'ena'].defaultType } = instance;
+    return { ...instance, name, type };
   });
   const model = buildVpc(vpc, inputs, issues);
   if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
@@ -182,7 +182,8 @@ function networkOf({
 
 function instancesOf(instances: File['instances']): Instance[] {
   return Object.entries(instances).map(([name, instance]): Instance => {
-    const { type = DEFAULT_TYPE, nic = 'ena', kernel, image, mac, access, cpus } = instance;
+    const { nic = 'ena', kernel, image, mac, access, cpus } = instance;
+    const { type = nicModels[nic].defaultType } = instance;
     const rest = { kernel, image, mac, access, cpus };
     const given = Object.entries({
       ...rest,
@@ -236,13 +237,14 @@ const vpcOnly = (Object.keys(instanceInVpc) as (keyof InstanceInVpc)[]).filter(
   (key) => key !== 'address',
 );
 
-function typeProblem(types: InstanceTypes, name: string): string | undefined {
+function typeProblem(types: InstanceTypes, name: string, nic: ModelName): string | undefined {
+  const { defaultType, title, linksMbps } = nicModels[nic];
   if (!types.has(name)) {
     const near = types.near(name);
     const hint = near.length === 0 ? '' : `; did you mean ${near.join(', ')}?`;
-    return `expected an EC2 instance type, like ${DEFAULT_TYPE}${hint}`;
+    return `expected an EC2 instance type, like ${defaultType}${hint}`;
   }
-  if (types.get(name).ena === 'unsupported')
-    return `expected a type that has ENA, like ${DEFAULT_TYPE}`;
-  return undefined;
+  const { ena, vf82599 } = types.get(name);
+  const hasIt = linksMbps === null ? ena !== 'unsupported' : vf82599;
+  return hasIt ? undefined : `expected a type that has ${title}, like ${defaultType}`;
 }

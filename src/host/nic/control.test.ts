@@ -31,6 +31,23 @@ test('each command becomes what the data plane is told', () => {
   assert.equal(commandOf('   '), 'nothing');
 });
 
+test('an administrator of a parent function has words of his own', () => {
+  const changeOf = (line: string): unknown => {
+    const command = commandOf(line) as { kind: string; change: unknown };
+    assert.equal(command.kind, 'administer', line);
+    return command.change;
+  };
+  assert.deepEqual(changeOf('vf0 mac 02:00:00:00:00:07'), { what: 'mac', mac: 0x0200_0000_0007 });
+  assert.deepEqual(changeOf('vf0 mac off'), { what: 'mac', mac: 0 });
+  assert.deepEqual(changeOf('vf0 vlan 5'), { what: 'vlan', vlan: 5, qos: 0 });
+  assert.deepEqual(changeOf('vf0 vlan 4094:7'), { what: 'vlan', vlan: 4094, qos: 7 });
+  assert.deepEqual(changeOf('vf0 vlan off'), { what: 'vlan', vlan: 0, qos: 0 });
+  assert.deepEqual(changeOf('vf0 trust on'), { what: 'trust', on: true });
+  assert.deepEqual(changeOf('vf0 query_rss off'), { what: 'rss-query', on: false });
+  for (const line of ['mac 1', 'mac 01:00:5e:00:00:01', 'vlan 0', 'vlan 4095', 'vlan 5:8', 'trust'])
+    assert.equal(commandOf(`vf0 ${line}`), 'error', line);
+});
+
 test('what is not understood says what there is', () => {
   for (const line of [
     'vf0',

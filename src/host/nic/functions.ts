@@ -110,7 +110,7 @@ function checkSocket(path: string): void {
 }
 
 /** A profile and a way of access that the model has. */
-function checkModel(name: ModelName, { profile, access }: FunctionRequest): void {
+function checkModel(name: ModelName, { profile, access, linkMbps, parent }: FunctionRequest): void {
   const model = modelOf(name);
   if (profile !== undefined && !model.profiles.includes(profile))
     throw new FunctionError(
@@ -119,6 +119,14 @@ function checkModel(name: ModelName, { profile, access }: FunctionRequest): void
   if (access !== undefined && !model.access.includes(access))
     throw new FunctionError(
       `There is no access '${access}' to ${model.title}: choose one of ${model.access.join(', ')}.`,
+    );
+  if (model.linksMbps !== null && !model.linksMbps.includes(linkMbps))
+    throw new FunctionError(
+      `The link of ${model.title} cannot have ${linkMbps} Mbit/s: choose one of ${model.linksMbps.join(', ')}.`,
+    );
+  if (parent !== undefined && !model.hasParent)
+    throw new FunctionError(
+      `${model.title} has no parent function: VLAN, trust and the like are not for it.`,
     );
 }
 
