@@ -46,6 +46,9 @@ export const dhcpOption = {
   domain: 15,
   mtu: 26,
   broadcast: 28,
+  ntpServers: 42,
+  netbiosServers: 44,
+  netbiosNodeType: 46,
   requestedAddress: 50,
   leaseTime: 51,
   overload: 52,
@@ -136,6 +139,12 @@ export class DhcpOptions {
     this.#begin(code, value.length);
     this.#bytes.set(value, this.at);
     this.at += value.length;
+  }
+
+  /** Options that were written before. */
+  raw(options: Uint8Array): void {
+    this.#bytes.set(options, this.at);
+    this.at += options.length;
   }
 
   end(): void {

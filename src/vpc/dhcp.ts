@@ -1,12 +1,9 @@
 /**
- * The network's DHCP server (RFC 2131): every port's address stands in the plan, so there is no
- * pool and no state; a lease is a look-up, and renewing is always possible.
- *
- * Options sent with every lease: 1 mask, 3 router, 6 DNS, 12 host name, 15 domain, 26 MTU (EC2
- * sends 9001), 28 broadcast, 51, 54, 58, 59. Clients whose MAC has no lease are left to others.
+ * The network's DHCP server (RFC 2131): everybody's address is known beforehand, so there is no
+ * pool and no state; a lease is a look-up, and renewing is always possible. Clients that have no
+ * lease are left to others.
  */
 import { write16, write32 } from '../net/bytes.ts';
-import { fold, pseudoHeaderSum, sumBytes } from '../net/checksum.ts';
 import {
   bootp,
   bootpMagic,
@@ -17,55 +14,62 @@ import {
   dhcpOption,
   dhcpType,
 } from '../net/dhcp.ts';
-import { broadcastMac, ethernet, etherType, writeEthernet, writeMac } from '../net/ethernet.ts';
+import { broadcastMac, writeMac } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
-import { ipProtocol, ipv4, ipv4Mask, parseIpv4, writeIpv4 } from '../net/ipv4.ts';
-import { writeL4Checksum } from '../net/offload.ts';
+import { ipProtocol } from '../net/ipv4.ts';
 import { R } from '../net/reasons.ts';
-import { udp, writeUdp } from '../net/udp.ts';
+import { udp, udpPayloadAt, wrapUdp4 } from '../net/udp.ts';
+import type { SwitchPort } from '../switch/port.ts';
 import { notMine, type Responder } from '../switch/responder.ts';
-import type { Lease, NetworkPlan } from './plan.ts';
 
-const l3 = ethernet.bytes;
-const l4 = l3 + ipv4.minBytes;
-const message = l4 + udp.bytes;
+const message = udpPayloadAt[4];
 /** Larger than any message that a client on Ethernet sends, or that is sent here. */
 const maxBytes = 1522;
 const broadcastAddress = -1;
 
+/** What a client is told. */
+export type DhcpLease = {
+  readonly serverMac: number;
+  readonly serverAddress: number;
+  readonly address: number;
+  /** Options about the lease's time: not for clients that have an address from elsewhere. */
+  readonly times: Uint8Array;
+  /** All others but type and server. */
+  readonly options: Uint8Array;
+};
+
+export interface LeaseBook {
+  /** The server's address on the network that a port is on; 0: there is none. */
+  serverAddress(from: SwitchPort): number;
+  leaseFor(from: SwitchPort, clientMac: number): DhcpLease | undefined;
+}
+
 export class DhcpResponder implements Responder {
   /** Messages of each type that were sent and received, for people. */
   readonly counts = { discover: 0, request: 0, inform: 0, offer: 0, ack: 0, nak: 0, malformed: 0 };
-  readonly #plan: NetworkPlan;
-  readonly #leases = new Map<number, PlannedLease>();
-  readonly #serverAddress: number;
-  readonly #dns: Uint8Array;
-  readonly #domain: Uint8Array;
+  readonly #book: LeaseBook;
   readonly #request = new DhcpRequest();
   readonly #in = new Uint8Array(maxBytes);
   readonly #out = new Uint8Array(maxBytes);
   readonly #options = new DhcpOptions(this.#out);
 
-  constructor(plan: NetworkPlan) {
-    this.#plan = plan;
-    this.#serverAddress = parseIpv4(plan.router.address);
-    this.#dns = addressBytes(plan.dns);
-    this.#domain = new TextEncoder().encode(plan.domain ?? '').subarray(0, 255);
-    for (const lease of plan.leases) this.#leases.set(lease.mac, planned(lease));
+  constructor(book: LeaseBook) {
+    this.#book = book;
   }
 
-  respond(frame: Frame, reply: Frame): number {
+  respond(frame: Frame, reply: Frame, from: SwitchPort): number {
     const h = frame.headers;
     if (h.dstPort !== bootpPorts.server || h.l4Protocol !== ipProtocol.udp || h.ipVersion !== 4)
       return notMine;
     // Servers answer on the network that they are on: a tagged request asks on another one.
     if (h.vlan >= 0) return notMine;
-    if (h.dst !== broadcastAddress && h.dst !== this.#serverAddress) return notMine;
+    const server = this.#book.serverAddress(from);
+    if (server === 0 || (h.dst !== broadcastAddress && h.dst !== server)) return notMine;
     if (h.fragment !== 0 || frame.length > maxBytes) return this.#malformed();
     frame.copyTo(this.#in, 0);
     const request = this.#request;
     if (!request.read(this.#in, h.l4Offset + udp.bytes, h.ipEnd)) return this.#malformed();
-    const lease = this.#leases.get(request.clientMac);
+    const lease = this.#book.leaseFor(from, request.clientMac);
     if (lease === undefined) return notMine;
     const type = this.#answerTo(request, lease);
     if (type !== 0) reply.load(this.#out, 0, this.#write(type, request, lease));
@@ -78,7 +82,7 @@ export class DhcpResponder implements Responder {
   }
 
   /** The type of the answer, or 0: none is due (RFC 2131, section 4.3). */
-  #answerTo(request: DhcpRequest, lease: PlannedLease): number {
+  #answerTo(request: DhcpRequest, lease: DhcpLease): number {
     if (request.type === dhcpType.discover) {
       this.counts.discover++;
       this.counts.offer++;
@@ -92,7 +96,7 @@ export class DhcpResponder implements Responder {
     if (request.type !== dhcpType.request) return 0;
     this.counts.request++;
     // Selecting: another server was chosen. Else what is asked for must be what is planned.
-    if (request.serverId !== 0 && request.serverId !== this.#serverAddress) return 0;
+    if (request.serverId !== 0 && request.serverId !== lease.serverAddress) return 0;
     const asked = request.requestedAddress !== 0 ? request.requestedAddress : request.clientAddress;
     if (asked !== lease.address) {
       this.counts.nak++;
@@ -103,7 +107,7 @@ export class DhcpResponder implements Responder {
   }
 
   /** Writes the whole frame; returns its length. */
-  #write(type: number, request: DhcpRequest, lease: PlannedLease): number {
+  #write(type: number, request: DhcpRequest, lease: DhcpLease): number {
     const out = this.#out;
     const nak = type === dhcpType.nak;
     const inform = request.type === dhcpType.inform;
@@ -124,61 +128,24 @@ export class DhcpResponder implements Responder {
     if (!nak && request.clientAddress !== 0) address = request.clientAddress;
     else if (!nak && !inform && (request.flags & broadcastFlag) === 0) address = lease.address;
     const mac = address === broadcastAddress ? broadcastMac : request.clientMac;
-    return this.#encapsulate(mac, address);
+    const end = this.#options.at;
+    const way = { fromMac: lease.serverMac, toMac: mac, fromPort: bootpPorts.server };
+    wrapUdp4(out, end, { ...way, toPort: bootpPorts.client }, lease.serverAddress, address);
+    return end;
   }
 
-  #writeOptions(type: number, inform: boolean, lease: PlannedLease): void {
+  #writeOptions(type: number, inform: boolean, lease: DhcpLease): void {
     const o = this.#options;
-    const plan = this.#plan;
     o.at = message + bootp.options;
     o.byte(dhcpOption.messageType, type);
-    o.word(dhcpOption.serverId, this.#serverAddress);
+    o.word(dhcpOption.serverId, lease.serverAddress);
     if (type !== dhcpType.nak) {
-      if (!inform) {
-        o.word(dhcpOption.leaseTime, plan.leaseSeconds);
-        o.word(dhcpOption.renewal, plan.leaseSeconds >>> 1);
-        o.word(dhcpOption.rebinding, Math.floor(plan.leaseSeconds * 0.875));
-      }
-      const mask = ipv4Mask(plan.prefix);
-      o.word(dhcpOption.subnetMask, mask);
-      o.word(dhcpOption.broadcast, lease.address | ~mask);
-      if (plan.defaultRoute) o.word(dhcpOption.router, this.#serverAddress);
-      o.short(dhcpOption.mtu, plan.mtu);
-      if (this.#dns.length > 0) o.data(dhcpOption.dns, this.#dns);
-      if (lease.hostname.length > 0) o.data(dhcpOption.hostname, lease.hostname);
-      if (this.#domain.length > 0) o.data(dhcpOption.domain, this.#domain);
+      if (!inform) o.raw(lease.times);
+      o.raw(lease.options);
     }
     o.end();
     const least = message + bootp.minBytes;
     if (o.at < least) this.#out.fill(0, o.at, least);
     o.at = Math.max(o.at, least);
   }
-
-  #encapsulate(mac: number, address: number): number {
-    const out = this.#out;
-    const length = this.#options.at;
-    const udpBytes = length - l4;
-    writeEthernet(out, mac, this.#plan.router.mac, etherType.ipv4);
-    writeIpv4(out, l3, length - l3, ipProtocol.udp, this.#serverAddress, address);
-    writeUdp(out, l4, bootpPorts.server, bootpPorts.client, udpBytes);
-    const pseudo = pseudoHeaderSum(out, l3 + ipv4.source, 4, ipProtocol.udp, udpBytes);
-    const sum = fold(pseudo + sumBytes(out, l4, udpBytes));
-    writeL4Checksum(out, l4 + udp.checksum, ipProtocol.udp, sum);
-    return length;
-  }
-}
-
-type PlannedLease = { readonly address: number; readonly hostname: Uint8Array };
-
-const planned = (lease: Lease): PlannedLease => ({
-  address: parseIpv4(lease.address),
-  hostname: new TextEncoder().encode(lease.hostname ?? '').subarray(0, 255),
-});
-
-/** At most 63 addresses fit into one option. */
-function addressBytes(all: readonly string[]): Uint8Array {
-  const addresses = all.slice(0, 63);
-  const bytes = new Uint8Array(addresses.length * 4);
-  for (const [i, address] of addresses.entries()) write32(bytes, i * 4, parseIpv4(address));
-  return bytes;
 }

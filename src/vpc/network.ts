@@ -3,13 +3,14 @@ import type { Switch } from '../switch/switch.ts';
 import { type ArpMode, ArpResponder } from './arp.ts';
 import { DhcpResponder } from './dhcp.ts';
 import type { NetworkPlan } from './plan.ts';
+import { PlannedLeases } from './planned-leases.ts';
 import { RouterResponder } from './router.ts';
 
 export type Network = { readonly dhcp: DhcpResponder };
 
 /** `arpMode`: `router` for a plain Ethernet with a router, `all` for a VPC without broadcasts. */
 export function attachNetwork(to: Switch, plan: NetworkPlan, arpMode: ArpMode): Network {
-  const dhcp = new DhcpResponder(plan);
+  const dhcp = new DhcpResponder(new PlannedLeases(plan));
   to.addResponder(new ArpResponder(plan, arpMode));
   to.addResponder(dhcp);
   to.addResponder(new RouterResponder(plan));
