@@ -10,10 +10,11 @@
  */
 import type { Prng } from '../lib/prng.ts';
 import { arp } from '../net/arp.ts';
-import { read16, read32 } from '../net/bytes.ts';
+import { read32 } from '../net/bytes.ts';
 import { etherType } from '../net/ethernet.ts';
-import type { Frame } from '../net/frame.ts';
-import { ipProtocol, ipv4, ipv4Fragment } from '../net/ipv4.ts';
+import { Frame } from '../net/frame.ts';
+import { IcmpErrors, mayBeFragmented } from '../net/icmp-errors.ts';
+import { ipProtocol } from '../net/ipv4.ts';
 import { fragment, type Headers } from '../net/parse.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import { tcp, tcpFlag } from '../net/tcp.ts';
@@ -30,12 +31,7 @@ import type { Nic } from './vpc/nic.ts';
 import { NicTable } from './vpc/nic-table.ts';
 import { kind } from './vpc/packet.ts';
 import type { Policy } from './vpc/policy.ts';
-import {
-  isForNetwork,
-  isLimited,
-  isLinkLocal6,
-  linkLocalPacketsPerSecond,
-} from './vpc/services.ts';
+import { isForNetwork, isLimited, isLinkLocal6 } from './vpc/services.ts';
 import { Tracker } from './vpc/tracker.ts';
 
 export type VpcRouterOptions = {
@@ -65,6 +61,8 @@ export class VpcRouter implements Forwarder {
   readonly #flows6: FlowTable;
   readonly #fragments: FragmentTable;
   #gateway: Gateway | null = null;
+  readonly #errors = new IcmpErrors();
+  readonly #error = new Frame();
   /** Changes with everything that flows were decided by; never 0. */
   #epoch = 1;
 
@@ -242,8 +240,7 @@ export class VpcRouter implements Forwarder {
   /** What the network itself answers, or nobody does. */
   #askNetwork(nic: Nic, from: SwitchPort, frame: Frame, limited: boolean): Reason {
     const delivery = this.#delivery;
-    if (limited && !nic.mayAsk(delivery.now(), linkLocalPacketsPerSecond))
-      return delivery.refuse(from, R.linkLocalExceeded);
+    if (limited && !nic.mayAsk(delivery.now())) return delivery.refuse(from, R.linkLocalExceeded);
     const verdict = delivery.ask(frame, from);
     return verdict === notMine ? delivery.refuse(from, R.notCarried) : verdict;
   }
@@ -325,10 +322,28 @@ export class VpcRouter implements Forwarder {
     const gateway = this.policy.gateways[to];
     if (gateway === undefined || this.#gateway === null)
       return this.#delivery.refuse(from, R.noGateway);
-    if (!mayBeCut(frame) && ipBytes(frame) > gatewayMtu)
+    if (!mayBeFragmented(frame) && ipBytes(frame) > gatewayMtu) {
+      this.#tellTooBig(from, frame);
       return this.#delivery.refuse(from, R.tooBigForPath);
+    }
     const verdict = this.#gateway.leave(gateway, frame, from);
     return verdict === R.delivered ? verdict : this.#delivery.refuse(from, verdict);
+  }
+
+  /**
+   * The router of the sender's subnet says so, and the sender hears it only if its ACL and groups
+   * let it in (VPC User Guide, "Path MTU Discovery"): a tracked connection's errors pass.
+   */
+  #tellTooBig(from: SwitchPort, frame: Frame): void {
+    const nic = this.#nics.byPort[from.index] ?? null;
+    const { rule, policy } = this;
+    const subnet = policy.subnets[nic?.tables.subnet ?? -1];
+    const vpc = policy.vpcs[nic?.tables.vpc ?? -1];
+    if (nic === null || subnet === undefined || vpc === undefined) return;
+    if (!nic.mayBeTold(this.#delivery.now())) return;
+    if (this.#errors.tooBig(frame, subnet.router, gatewayMtu, this.#error))
+      this.enter(vpc.id, this.#error);
+    this.rule = rule;
   }
 }
 
@@ -340,10 +355,6 @@ const isOrdinary = (h: Headers): boolean =>
   h.icmpType < 0 &&
   h.vlan < 0 &&
   !h.malformed;
-
-/** Routers cut IPv4 packets that do not forbid it. */
-const mayBeCut = ({ head, headers: h }: Frame): boolean =>
-  h.ipVersion === 4 && (read16(head, h.l3Offset + ipv4.fragment) & ipv4Fragment.dontFragment) === 0;
 
 /** The size of the IP packet, or of the largest that the frame will be cut into. */
 function ipBytes({ mss, headers: h }: Frame): number {

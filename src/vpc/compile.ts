@@ -32,7 +32,7 @@ import type {
   VpcModel,
 } from './model.ts';
 import { noRuleName } from './rule-names.ts';
-import { resolverAddress, routerAddress, routerMac } from './well-known.ts';
+import { resolverAddress, routerAddress, routerOf } from './well-known.ts';
 
 /** What a policy was made from. */
 const models = new WeakMap<Policy, VpcModel>();
@@ -129,7 +129,7 @@ class Compilation {
       vpc: vpcs.get(subnet.vpc) ?? -1,
       acl: acls.get(subnet.networkAcl) ?? -1,
       routes: tables.get(subnet.routeTable) ?? -1,
-      routerMac: routerMac(subnet.id),
+      router: routerOf(subnet),
     }));
   }
 

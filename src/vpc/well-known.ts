@@ -4,6 +4,7 @@
  * Guide (instance metadata, Amazon Time Sync Service).
  */
 import { macHi, macLo } from '../net/ethernet.ts';
+import type { ErrorSource } from '../net/icmp-errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { type Ipv6Address, parseIpv6 } from '../net/ipv6.ts';
 import { parsePrefix } from '../net/prefix.ts';
@@ -18,9 +19,6 @@ export const serviceAddresses = {
   metadata6: parseIpv6('fd00:ec2::254'),
   time6: parseIpv6('fd00:ec2::123'),
 } as const;
-
-/** Packets per second that an interface may send to all of these together. */
-export const linkLocalPacketsPerSecond = 1024;
 
 /** A subnet's router: its base + 1. */
 export const routerAddress = (subnet: Subnet): number => (parsePrefix(subnet.cidr).base[0] + 1) | 0;
@@ -39,6 +37,13 @@ export function routerMac(subnetId: string): number {
   for (const byte of new TextEncoder().encode(subnetId)) hash = Math.imul(hash ^ byte, 0x0100_0193);
   return 0x0afe * 2 ** 32 + (hash >>> 0);
 }
+
+/** A subnet's router as it shows itself. */
+export const routerOf = (subnet: Subnet): ErrorSource => ({
+  mac: routerMac(subnet.id),
+  address: routerAddress(subnet),
+  address6: linkLocalOf(routerMac(subnet.id)),
+});
 
 /** fe80:: with the modified EUI-64 of a MAC (RFC 4291, appendix A): a router's address, in a VPC. */
 export function linkLocalOf(mac: number): Ipv6Address {

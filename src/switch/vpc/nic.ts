@@ -2,11 +2,16 @@
  * A network interface as the router keeps it from one policy to the next: its port, what it has
  * tracked, what it has sent to link-local services.
  */
-import { nsPerSecond } from '../../lib/clock.ts';
+import { RateLimit } from '../../lib/rate-limit.ts';
 import { macHi, macLo } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { SwitchPort } from '../port.ts';
 import type { NicTables, SubnetTables } from './policy.ts';
+
+/** To all link-local services together (VPC User Guide, "DNS quotas"). */
+const linkLocalPacketsPerSecond = 1024;
+/** As Linux does by default, per host: EC2's figure is not known. */
+const errorsPerSecond = 1000;
 
 /** Those who share an allowance of tracked connections: an instance's interfaces. */
 export class TrackingAccount {
@@ -43,9 +48,10 @@ export class Nic {
   #routerHi = 0;
   #routerLo = 0;
 
-  /** A bucket of packets to link-local services, filled at a steady rate. */
-  #tokens = -1;
-  #filledAt = 0;
+  /** Packets to link-local services; made with the first one. */
+  #asks: RateLimit | null = null;
+  /** Errors of the router about this interface's packets. */
+  #errors: RateLimit | null = null;
 
   constructor(slot: number, tables: NicTables, subnet: SubnetTables, account: TrackingAccount) {
     this.slot = slot;
@@ -58,8 +64,8 @@ export class Nic {
     this.tables = tables;
     this.macHi = macHi(tables.mac);
     this.macLo = macLo(tables.mac);
-    this.#routerHi = macHi(subnet.routerMac);
-    this.#routerLo = macLo(subnet.routerMac);
+    this.#routerHi = macHi(subnet.router.mac);
+    this.#routerLo = macLo(subnet.router.mac);
     this.#word0 = (this.macHi << 16) | (this.macLo >>> 16);
     this.#word1 = (this.macLo << 16) | this.#routerHi;
     this.#word2 = this.#routerLo;
@@ -82,14 +88,15 @@ export class Nic {
     return lo === this.#routerLo && hi === this.#routerHi;
   }
 
-  /** Takes one packet from the bucket; false when it is empty. */
-  mayAsk(now: number, packetsPerSecond: number): boolean {
-    const earned = ((now - this.#filledAt) * packetsPerSecond) / nsPerSecond;
-    const filled = this.#tokens < 0 ? packetsPerSecond : this.#tokens + earned;
-    this.#tokens = Math.min(packetsPerSecond, filled);
-    this.#filledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
+  /** Whether it may send one more packet to a link-local service. */
+  mayAsk(now: number): boolean {
+    this.#asks ??= new RateLimit(linkLocalPacketsPerSecond, now);
+    return this.#asks.take(now);
+  }
+
+  /** Whether it may be told of one more error. */
+  mayBeTold(now: number): boolean {
+    this.#errors ??= new RateLimit(errorsPerSecond, now);
+    return this.#errors.take(now);
   }
 }

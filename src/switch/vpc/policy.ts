@@ -2,6 +2,7 @@
  * A policy: everything that a VPC router decides by, compiled and never changed. Things refer to
  * each other by their place in these lists, so that two versions share what is the same in both.
  */
+import type { ErrorSource } from '../../net/icmp-errors.ts';
 import type { AddressTable } from './address-table.ts';
 import type { EntryTable, RuleTable } from './filter-table.ts';
 import type { RouteRows } from './route-table.ts';
@@ -32,7 +33,8 @@ export type SubnetTables = {
   readonly vpc: number;
   readonly acl: number;
   readonly routes: number;
-  readonly routerMac: number;
+  /** Its router: whose MAC it has, and who says that a packet is too big. */
+  readonly router: ErrorSource;
 };
 
 /** A network interface. */

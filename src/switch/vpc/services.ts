@@ -6,9 +6,6 @@
 import { ipProtocol } from '../../net/ipv4.ts';
 import type { Headers } from '../../net/parse.ts';
 
-/** Packets per second to all of them together, from one interface (VPC User Guide, "DNS quotas"). */
-export const linkLocalPacketsPerSecond = 1024;
-
 const groupBit = 0x0100;
 /** 169.254.169.253, .254 and .123: the resolver, metadata, time. */
 const base4 = 0xa9fe_a900 | 0;

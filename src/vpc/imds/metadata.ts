@@ -5,7 +5,7 @@
  */
 import { formatMac, parseMac } from '../../net/ethernet.ts';
 import type { Instance, NetworkInterface, Subnet, Vpc, VpcModel } from '../model.ts';
-import { partitionOf, privateName, publicName, regionOf, serviceDomain } from './names.ts';
+import { partitionOf, privateName, publicName, regionOf, serviceDomain } from '../names.ts';
 import { Directory } from './tree.ts';
 
 /** An account's number, where the model names none. */

@@ -3,12 +3,14 @@
  * A service finds the interface behind a port by the port's MAC.
  */
 import { parseMac } from '../../net/ethernet.ts';
+import type { ErrorSource } from '../../net/icmp-errors.ts';
 import { ipv4Mask, parseIpv4 } from '../../net/ipv4.ts';
 import { type Ipv6Address, parseIpv6 } from '../../net/ipv6.ts';
 import { type Prefix, parsePrefix } from '../../net/prefix.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import type { DhcpOptionSet, Instance, NetworkInterface, Subnet, Vpc, VpcModel } from '../model.ts';
-import { linkLocalOf, resolverAddress, routerAddress, routerMac } from '../well-known.ts';
+import { privateDomain, regionOf } from '../names.ts';
+import { resolverAddress, routerOf } from '../well-known.ts';
 
 export type VpcEntry = {
   readonly vpc: Vpc;
@@ -27,11 +29,7 @@ export type SubnetEntry = {
   readonly vpc: VpcEntry;
   readonly base: number;
   readonly mask: number;
-  readonly router: {
-    readonly mac: number;
-    readonly address: number;
-    readonly address6: Ipv6Address;
-  };
+  readonly router: ErrorSource;
   readonly prefix6: Prefix | null;
   /** MACs of interfaces by IPv4 address. */
   readonly macs: Map<number, number>;
@@ -112,25 +110,20 @@ function vpcEntry(vpc: Vpc, model: VpcModel): VpcEntry {
     vpc,
     region,
     resolver: resolverAddress(vpc),
-    domain: region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`,
+    domain: privateDomain(region),
     dnsSupport,
     dnsHostnames: dnsSupport && (vpc.dnsHostnames ?? false),
     dhcpOptions: vpc.dhcpOptions ?? null,
   };
 }
 
-/** `us-east-1a` and `us-west-2-lax-1a` are zones of `us-east-1` and `us-west-2`. */
-export const regionOf = (zone: string): string =>
-  /^[a-z]+(-[a-z]+)+-\d+/.exec(zone)?.[0] ?? 'us-east-1';
-
 function subnetEntry(subnet: Subnet, vpc: VpcEntry): SubnetEntry {
   const prefix = parsePrefix(subnet.cidr);
-  const mac = routerMac(subnet.id);
   return {
     vpc,
     base: prefix.base[0],
     mask: ipv4Mask(prefix.length),
-    router: { mac, address: routerAddress(subnet), address6: linkLocalOf(mac) },
+    router: routerOf(subnet),
     prefix6: subnet.ipv6Cidr === undefined ? null : parsePrefix(subnet.ipv6Cidr),
     macs: new Map(),
     macs6: new Ipv6Map(),

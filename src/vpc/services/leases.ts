@@ -9,6 +9,7 @@ import { formatIpv4 } from '../../net/ipv4.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import type { DhcpLease, LeaseBook } from '../dhcp.ts';
 import { optionBytes, putAddresses, putText } from '../dhcp-options.ts';
+import { hostName } from '../names.ts';
 import type { DirectorySource, InterfaceEntry, VpcEntry } from './directory.ts';
 
 const mtu = 9001;
@@ -47,7 +48,7 @@ function leaseOf({ subnet }: InterfaceEntry, address: number): DhcpLease {
     o.word(dhcpOption.subnetMask, mask);
     o.word(dhcpOption.router, router.address);
     putAddresses(o, dhcpOption.dns, nameServers(vpc, 4));
-    putText(o, dhcpOption.hostname, ipName(address));
+    putText(o, dhcpOption.hostname, hostName(formatIpv4(address)));
     putText(o, dhcpOption.domain, domainOf(vpc));
     o.short(dhcpOption.mtu, mtu);
     o.word(dhcpOption.broadcast, address | ~mask);
@@ -59,9 +60,6 @@ function leaseOf({ subnet }: InterfaceEntry, address: number): DhcpLease {
   const times = optionBytes((o) => o.word(dhcpOption.leaseTime, leaseSeconds));
   return { serverMac: router.mac, serverAddress: router.address, address, times, options };
 }
-
-/** `ip-10-0-0-10` */
-export const ipName = (address: number): string => `ip-${formatIpv4(address).replaceAll('.', '-')}`;
 
 /** What a VPC's DHCP says the domain is, or '': nothing. */
 export const domainOf = (vpc: VpcEntry): string =>

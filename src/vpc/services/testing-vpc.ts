@@ -137,8 +137,12 @@ export class ServicesLab {
   readonly hosts: Record<Host, TestEndpoint>;
 
   constructor(model = testModel(), upstream?: DnsUpstream) {
-    const options = { clock: this.clock, model, ...(upstream !== undefined && { upstream }) };
-    this.services = new NetworkServices(this.network, options);
+    const options = { clock: this.clock, sender: this.network };
+    this.services = new NetworkServices(model, {
+      ...options,
+      ...(upstream !== undefined && { upstream }),
+    });
+    this.network.addResponder(this.services);
     const host = (name: Host): TestEndpoint =>
       new TestEndpoint(this.network.addPort({ name, mac: parseMac(macs[name]) }));
     this.hosts = { a: host('a'), b: host('b'), c: host('c'), other: host('other') };

@@ -14,8 +14,8 @@
 import { formatIpv4, parseIpv4 } from '../../net/ipv4.ts';
 import type { Ipv6Address } from '../../net/ipv6.ts';
 import { type Prefix, parsePrefix } from '../../net/prefix.ts';
+import { hostName, publicDomain, publicName } from '../names.ts';
 import type { Directory, InterfaceEntry, VpcEntry } from './directory.ts';
-import { ipName } from './leases.ts';
 
 export type NameRecords = {
   readonly addresses: number[];
@@ -94,7 +94,7 @@ export class Zones {
   #addPrivate({ addresses, addresses6, instance, networkInterface, subnet }: InterfaceEntry): void {
     const { domain } = subnet.vpc;
     for (const address of addresses) {
-      const name = `${ipName(address)}.${domain}`;
+      const name = `${hostName(formatIpv4(address))}.${domain}`;
       this.#at(name).addresses.push(address);
       this.#at(reverseName(address)).pointers.push(name);
     }
@@ -112,8 +112,7 @@ export class Zones {
   #addPublic({ networkInterface, subnet }: InterfaceEntry, isOurs: boolean): void {
     for (const { address, publicAddress } of networkInterface.addresses) {
       if (publicAddress === undefined) continue;
-      const host = publicAddress.replaceAll('.', '-');
-      const name = `ec2-${host}.${publicDomain(subnet.vpc.region)}`;
+      const name = publicName(publicAddress, subnet.vpc.region);
       this.#at(name).addresses.push(parseIpv4(isOurs ? address : publicAddress));
       this.#at(reverseName(parseIpv4(publicAddress))).pointers.push(name);
     }
@@ -132,9 +131,6 @@ const parentOf = (name: string): string => {
   const dot = name.indexOf('.');
   return dot < 0 ? '' : name.slice(dot + 1);
 };
-
-const publicDomain = (region: string): string =>
-  region === 'us-east-1' ? 'compute-1.amazonaws.com' : `${region}.compute.amazonaws.com`;
 
 const reverseName = (address: number): string =>
   `${formatIpv4(address).split('.').reverse().join('.')}.in-addr.arpa`;
