@@ -59,6 +59,23 @@ test('an IPv6 packet that is too big is quoted in "packet too big"', () => {
   assert.deepEqual(bytes.subarray(62), sent.subarray(14, 256));
 });
 
+test('a frame that is still to be cut up is quoted as its first segment', () => {
+  for (const version of [4, 6] as const) {
+    const bytes = buildPacket({ version, payload: big });
+    const frame = new Frame();
+    const reply = new Frame();
+    const [lengthAt, quotedAt] = version === 4 ? [16, 42] : [18, 62];
+    bytes.set([0, 0], lengthAt);
+    frame.load(bytes, 0, bytes.length);
+    frame.mss = 1460;
+    frame.parse();
+    assert.ok(errors.tooBig(frame, source, 1300, reply));
+    const quoted = frameBytes(reply).subarray(quotedAt);
+    assert.equal(read16(quoted, version === 4 ? 2 : 4), version === 4 ? 1500 : 1480);
+    if (version === 4) assert.equal(naiveChecksum(quoted.subarray(0, 20)), 0);
+  }
+});
+
 /** A packet with some of its bytes changed. */
 const changed = (
   version: 4 | 6,

@@ -22,6 +22,7 @@ import {
 } from './icmp.ts';
 import { ipProtocol, ipv4, ipv4Fragment, writeIpv4 } from './ipv4.ts';
 import { type Ipv6Address, ipv6, readIpv6, writeIpv6 } from './ipv6.ts';
+import { writeIpv4Checksum } from './offload.ts';
 import { fragment, type Headers } from './parse.ts';
 
 /** Who says it: the router of the sender's subnet. */
@@ -92,7 +93,17 @@ export class IcmpErrors {
     const { l3Offset, ipEnd } = frame.headers;
     const length = Math.min(frame.headLength, ipEnd) - l3Offset;
     copyBytes(frame.head, l3Offset, this.#bytes, to, length);
+    if (frame.mss > 0) this.#quoteSegment(frame, to);
     return length;
+  }
+
+  /** A frame that is still to be cut up is quoted as the first of its segments. */
+  #quoteSegment({ mss, headers: h }: Frame, to: number): void {
+    const whole = Math.min(h.payloadOffset + mss, h.ipEnd) - h.l3Offset;
+    if (h.ipVersion === 4) {
+      write16(this.#bytes, to + ipv4.totalLength, whole);
+      writeIpv4Checksum(this.#bytes, to);
+    } else write16(this.#bytes, to + ipv6.payloadLength, whole - ipv6.bytes);
   }
 }
 

@@ -5,6 +5,7 @@ import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { attachNetwork } from '../../vpc/network.ts';
 import { Region } from '../../vpc/region.ts';
+import { NetworkServices } from '../../vpc/services/services.ts';
 import type { EthernetNetwork, VpcNetwork } from './config.ts';
 
 export type ServedNetwork = {
@@ -28,6 +29,7 @@ function createRegion(model: VpcModel, clock: Clock): ServedNetwork {
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new Error(problem);
   const region = new Region({ clock, model });
+  region.addService(new NetworkServices(model, { clock, sender: region.network }));
   return {
     switch: region.network,
     setVpc: (next) => {
