@@ -1,5 +1,6 @@
 /** What each generation offers, asked one by one: features, statistics, properties. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   acqEntry,
@@ -172,4 +173,24 @@ test('extra properties have names in the buffer and a bit each', () => {
   assert.equal(commands.getFeature(FEATURE.EXTRA_PROPERTIES_FLAGS, extraFlagsResp).flags, 2);
   assert.throws(() => strings(63), /ILLEGAL_PARAMETER/);
   assert.throws(() => commands.getFeature(FEATURE.FRAG_BYPASS, acqEntry), /ILLEGAL_PARAMETER/);
+});
+
+test('the table of features in the README is what the profiles offer', () => {
+  const page = readFileSync(new URL('../../../src/devices/ena/README.md', import.meta.url), 'utf8');
+  const rows = page.split('\n').filter((line) => /^\| \d+( \d+)? +\|/.test(line));
+  const columns = enaProfiles.filter(({ name }) => name !== 'strict');
+  const described = new Set<number>();
+  for (const row of rows) {
+    const [ids = '', , ...marks] = row.split('|').slice(1, -1);
+    for (const id of ids.trim().split(' ').map(Number)) {
+      described.add(id);
+      const offered = columns.map(({ features }) => ((features >>> id) & 1) !== 0);
+      const claimed = marks.slice(0, columns.length).map((mark) => mark.trim() !== '·');
+      assert.deepEqual(claimed, offered, row);
+    }
+  }
+  assert.deepEqual(
+    [...described].sort((x, y) => x - y),
+    Object.values(FEATURE),
+  );
 });

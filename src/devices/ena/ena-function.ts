@@ -39,6 +39,7 @@ import { EventQueue } from './event-queue.ts';
 import type { Feature } from './feature-call.ts';
 import { Features } from './features.ts';
 import { FlowSteering } from './flow-steering.ts';
+import { FragmentLimit } from './fragment-limit.ts';
 import { Hints, type HwHints, plainHints } from './hints.ts';
 import { Llq } from './llq.ts';
 import { Management } from './management.ts';
@@ -313,7 +314,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
       fail: (rule, detail) => this.#fail(rule, detail),
       settings: this.#settings,
       rate: null,
-      time: new DeviceTime(this.#host.clock),
+      time: new DeviceTime(clock),
+      fragments: new FragmentLimit(this.#profile.egressFragmentsPerSecond, clock),
     };
   }
 

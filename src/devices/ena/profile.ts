@@ -72,9 +72,13 @@ export type EnaTraits = {
   readonly llqHeaderLocations: number;
   /** log2 of the smallest and the largest indirection table. */
   readonly rssTableLog: readonly [min: number, max: number];
+  /** Kinds of sorting that hash inputs can have: bits of `INPUT_SORT`. */
+  readonly rssInputSort: number;
   readonly aenqGroups: number;
   /** Microseconds per unit of interrupt delay. */
   readonly moderationResolutionUs: number;
+  /** IP fragments that a function may send in a second; 0: any number. */
+  readonly egressFragmentsPerSecond: number;
   /** Places in the flow steering table. */
   readonly flowSteeringRules: number;
   readonly extraProperties: readonly { readonly name: string; readonly on: boolean }[];
@@ -164,12 +168,13 @@ const nitroV2: EnaClaims = {
   llq: published(llq, `large LLQ from Nitro v2 on, not by default (${readme})`),
   llqHeaderLocations: assumed(
     LLQ_HEADER.INLINE,
-    'the one that drivers choose since Linux 5.0; without it they use no LLQ',
+    "the one that today's drivers choose; without it they use no LLQ",
   ),
   rssTableLog: observed(
     [7, 7],
     'drivers use 128 entries; which cards offer others is not published',
   ),
+  rssInputSort: observed(0, "Amazon's ena-toeplitz sorts nothing, though drivers always enable it"),
   aenqGroups: published(
     bitsOf(
       AENQ_GROUP.LINK_CHANGE,
@@ -180,7 +185,8 @@ const nitroV2: EnaClaims = {
     ),
     headers,
   ),
-  moderationResolutionUs: assumed(1, 'the unit is not published'),
+  moderationResolutionUs: assumed(1, 'in microseconds, as published; which one cards have is not'),
+  egressFragmentsPerSecond: published(1024, 'User Guide, monitoring network performance: per ENI'),
   flowSteeringRules: published(0, `flow steering from Nitro v5 on (${readme})`),
   extraProperties: assumed([], 'the properties are not published'),
   bringUp: observed(['host-info', 'aenq'], 'iPXE commit 3b81a4e and ipxe#852'),
@@ -275,6 +281,7 @@ const everything: EnaClaims = {
     },
     'all that is implemented',
   ),
+  egressFragmentsPerSecond: assumed(0, 'no demands'),
   llqHeaderLocations: assumed(LLQ_HEADER.INLINE | LLQ_HEADER.RING, 'all that is implemented'),
   rssTableLog: assumed([0, 10], 'our choice; drivers of before 2024 are told of 128 entries only'),
   aenqGroups: assumed(

@@ -7,6 +7,7 @@ import {
   RSS_KEY_WORDS,
   STATUS,
   setHashFunction,
+  setHashInput,
   setIndTable,
 } from '../../defs/ena-admin.ts';
 import { bytesOf, type Feature, type FeatureCall } from './feature-call.ts';
@@ -29,7 +30,10 @@ export function rssFeatures(profile: EnaProfile, rss: Rss, queues: Queues): [num
     ],
     [
       FEATURE.RSS_HASH_INPUT,
-      { get: (call) => hashInput(call, rss), set: (call) => takeHashInput(call, rss) },
+      {
+        get: (call) => hashInput(call, profile, rss),
+        set: (call) => takeHashInput(call, profile, rss),
+      },
     ],
     [
       FEATURE.RSS_INDIRECTION_TABLE_CONFIG,
@@ -69,16 +73,21 @@ function takeHashFunction(call: FeatureCall, rss: Rss): number {
   return STATUS.SUCCESS;
 }
 
-function hashInput(call: FeatureCall, rss: Rss): number {
+function hashInput(call: FeatureCall, profile: EnaProfile, rss: Rss): number {
   if (!call.writeControl(bytesOf(rss.hashControl()))) return STATUS.ILLEGAL_PARAMETER;
-  return call.answer(hashInputResp.create()); // no sorting of addresses or ports
+  const made = hashInputResp.create();
+  made.supported_input_sort = profile.rssInputSort;
+  made.enabled_input_sort = rss.sort.enabled;
+  return call.answer(made);
 }
 
-function takeHashInput(call: FeatureCall, rss: Rss): number {
+/** Drivers switch every kind of sorting on, whatever is offered: those count that are. */
+function takeHashInput(call: FeatureCall, profile: EnaProfile, rss: Rss): number {
   const control = call.readControl(rss.hashControl().byteLength);
   if (control === null) return STATUS.ILLEGAL_PARAMETER;
   if (!rss.setHashControl(new Int32Array(control.buffer)))
     return call.refuse(enaRules['rss-input'], () => 'fields that are not supported');
+  rss.sort.enabled = call.as(setHashInput.create()).enabled_input_sort & profile.rssInputSort;
   return STATUS.SUCCESS;
 }
 

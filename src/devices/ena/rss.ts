@@ -9,6 +9,7 @@ import { HASH_FUNCTION } from '../../defs/ena-admin.ts';
 import type { Headers } from '../../net/parse.ts';
 import { crc32OfPacket } from '../../net/rss-crc32.ts';
 import { rssInput, rssKeyBytes, Toeplitz } from '../../net/toeplitz.ts';
+import { InputSort } from './rss-sort.ts';
 
 /** ena_admin_flow_hash_fields: addresses, and ports. */
 const l3Fields = 0x0c;
@@ -48,6 +49,7 @@ export class Rss {
   readonly supportedFunctions = toeplitzBit | crc32Bit;
   selectedFunction = toeplitzBit;
   initialValue = 0;
+  readonly sort = new InputSort();
   readonly #key = new Uint8Array(rssKeyBytes);
   readonly #toeplitz = new Toeplitz(defaultKey);
   readonly #fields = new Uint16Array(protocols);
@@ -65,6 +67,7 @@ export class Rss {
     this.#table = new Uint16Array(0);
     this.#fields.fill(0);
     this.#fields.set(supportedFields);
+    this.sort.enabled = 0;
     this.#findInputs();
   }
 
@@ -130,9 +133,10 @@ export class Rss {
   }
 
   hash(headers: Headers): number {
+    const input = this.sort.of(headers);
     if (this.selectedFunction === crc32Bit)
-      return crc32OfPacket(headers, this.#inputs, this.initialValue);
-    return this.#toeplitz.hashPacket(headers, this.#inputs);
+      return crc32OfPacket(input, this.#inputs, this.initialValue);
+    return this.#toeplitz.hashPacket(input, this.#inputs);
   }
 
   /** The submission queue for a hash, or -1 when the driver has set no table. */

@@ -3,6 +3,7 @@
  * and completes them, one completion entry per buffer.
  */
 import { L3_PROTO, L4_PROTO, rxDesc } from '../../defs/ena-io.ts';
+import { ethernet } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
 import { sumVerdict, verifySums } from '../../net/offload.ts';
@@ -147,7 +148,8 @@ export class RxQueue {
   #verdicts(frame: Frame): void {
     const entry = this.cq.rx;
     verifySums(frame);
-    const { ipVersion, l4Protocol, fragment: part } = frame.headers;
+    const { ipVersion, l4Protocol, fragment: part, l3Offset } = frame.headers;
+    if (ipVersion !== 0) entry.src_vlan_cnt = (l3Offset - ethernet.bytes) / ethernet.tagBytes;
     if (ipVersion === 4) {
       entry.l3_proto_idx = L3_PROTO.ipv4;
       entry.l3_csum_err = frame.ipv4Sum === sumVerdict.right ? 0 : 1;

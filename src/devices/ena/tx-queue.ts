@@ -13,6 +13,7 @@ import { PacedSender, type Sendable, type SenderHost } from '../common/paced-sen
 import type { Settings } from './basic-features.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import type { DeviceTime } from './device-time.ts';
+import type { FragmentLimit } from './fragment-limit.ts';
 import { descriptorBytes, type EntryShape } from './llq.ts';
 import { enaRules } from './rules.ts';
 import type { EnaStats } from './stats.ts';
@@ -26,6 +27,7 @@ export type QueueHost = SenderHost & {
   fail(rule: Rule, detail: () => string): void;
   readonly settings: Settings;
   readonly time: DeviceTime;
+  readonly fragments: FragmentLimit;
 };
 
 export type SubmissionQueueShape = {
@@ -265,6 +267,11 @@ export class TxQueue implements Sendable {
       this.#sender.spend(frames, 0);
       stats.txDrops++;
       diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${mtu}`);
+      return;
+    }
+    if (!this.#host.fragments.allows(frame, settings.fragBypass)) {
+      this.#sender.spend(frames, 0);
+      stats.txDrops++;
       return;
     }
     this.#sender.spend(frames, frame.length);

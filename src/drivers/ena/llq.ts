@@ -36,7 +36,7 @@ const entryBytes = new Map<number, number>([
 
 /**
  * Picks two descriptors before an inline header, and the recommended or smallest entry; or headers
- * in a ring of their own, which no driver has asked for since Linux 5.0.
+ * in a ring of their own, which no driver of today asks for.
  */
 export function chooseLlq(
   commands: AdminCommands,

@@ -198,6 +198,9 @@ export class RxQueue {
   get l3Proto(): number {
     return this.status & 0x1f;
   }
+  get vlanTags(): number {
+    return (this.status >>> C.src_vlan_cnt.lsb) & 3;
+  }
   get l4Proto(): number {
     return (this.status >>> C.l4_proto_idx.lsb) & 0x1f;
   }
