@@ -165,13 +165,10 @@ export class VpcRouter implements Forwarder {
 
   #goKnownWay(flows: FlowTable, at: number, nic: Nic, from: SwitchPort, frame: Frame): number {
     const { words } = flows;
-    const slotA = words[at + field.slotA] as number;
-    const markA = words[at + field.markA] as number;
-    if (!this.#holds(nic, slotA, markA, true, frame)) return stale;
-    const slotB = words[at + field.slotB] as number;
-    if (slotB !== side.notAsked) {
+    if (!this.#holds(words, at + field.slotA, nic, true, frame)) return stale;
+    if (words[at + field.slotB] !== side.notAsked) {
       const to = this.#nics.bySlot[words[at + field.to] as number] as Nic;
-      if (!this.#holds(to, slotB, words[at + field.markB] as number, false, frame)) return stale;
+      if (!this.#holds(words, at + field.slotB, to, false, frame)) return stale;
     }
     this.rule = flows.ruleAt(at);
     const where = words[at + field.place] as number;
@@ -185,13 +182,21 @@ export class VpcRouter implements Forwarder {
     );
   }
 
-  /** Whether one side is still as it was when the flow was decided; its connection lives on. */
-  #holds(nic: Nic, slot: number, mark: number, outward: boolean, frame: Frame): boolean {
+  /**
+   * Whether one side (its slot and mark stand at `at`) is still as it was when the flow was decided:
+   * the connection lives, and lives on; or there was none, and there is none yet.
+   */
+  #holds(words: Int32Array, at: number, nic: Nic, outward: boolean, frame: Frame): boolean {
+    const slot = words[at] as number;
+    const mark = words[at + 1] as number;
     if (slot >= 0) {
       const now = this.#delivery.now();
       return this.#tracker.touch(slot, mark, now, outward, frame.headers.tcpFlags);
     }
-    return slot === side.notAsked || nic.begun === mark;
+    if (slot === side.notAsked || nic.begun === mark) return true;
+    if (this.#judge.isTracked(nic, outward, frame, this.#delivery.now())) return false;
+    words[at + 1] = nic.begun;
+    return true;
   }
 
   // The long way.

@@ -1,6 +1,6 @@
 /**
  * What was decided about the first fragment of a packet, for those that follow and have no ports.
- * A bounded table: a set of four gives up its oldest entry; an entry lasts 30 seconds.
+ * A bounded table: a full set of four gives up one entry after the other; an entry lasts 30 seconds.
  */
 import type { Prng } from '../../lib/prng.ts';
 import { type Decision, place } from './decision.ts';
@@ -21,6 +21,8 @@ export class FragmentTable {
   readonly #key = new Int32Array(keyWords);
   readonly #seeds = new Int32Array(keyWords);
   readonly #shift: number;
+  /** Which entry of a full set is next to go. */
+  #victim = 0;
 
   /** `entries`: a power of two, at least 8. */
   constructor(entries: number, random: Prng) {
@@ -33,15 +35,7 @@ export class FragmentTable {
 
   /** Remembers what was decided about a first fragment. */
   keep(slot: number, packet: Packet, identification: number, now: number, made: Decision): void {
-    const first = this.#setOf(slot, packet, identification);
-    let entry = first;
-    for (let i = first; i < first + ways; i++) {
-      if (this.#isKey(i)) {
-        entry = i;
-        break;
-      }
-      if ((this.#ends[i] as number) < (this.#ends[entry] as number)) entry = i;
-    }
+    const entry = this.#placeFor(this.#setOf(slot, packet, identification), now);
     const at = entry * stride;
     this.#words.set(this.#key, at);
     this.#words[at + column.reason] = made.reason;
@@ -80,6 +74,18 @@ export class FragmentTable {
       )
         this.#ends[i] = 0;
     }
+  }
+
+  /** The packet's own entry, else one that is over, else the next victim. */
+  #placeFor(first: number, now: number): number {
+    let over = -1;
+    for (let i = first; i < first + ways; i++) {
+      if (this.#isKey(i)) return i;
+      if (!((this.#ends[i] as number) > now)) over = i;
+    }
+    if (over >= 0) return over;
+    this.#victim = (this.#victim + 1) % ways;
+    return first + this.#victim;
   }
 
   /** Writes the key, and says at which entry its set begins. */

@@ -70,9 +70,11 @@ export class Judge {
     return this.#arrive(to, frame, this.#subnetOf(to), null, now);
   }
 
-  /** Whether an interface has the packet's source address. */
-  ownsSource(nic: Nic): boolean {
-    return this.#ownerOfSource(nic) === nic.index;
+  /** Whether a frame belongs to a tracked connection of `nic`. */
+  isTracked(nic: Nic, outward: boolean, frame: Frame, now: number): boolean {
+    if (!this.packet.read(frame.head, frame.headLength, frame.headers)) return true;
+    this.packet.writeKey(this.#tracker.key, nic.slot, outward);
+    return this.#tracker.find(now) >= 0;
   }
 
   /** Who has the packet's destination address in an interface's VPC; or one of `owner`. */

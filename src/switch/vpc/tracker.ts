@@ -128,7 +128,7 @@ export class Tracker {
     if (this.#chainLength(bucket) >= maxChain) return -1;
     const slot = this.#take();
     const at = slot * coldWords;
-    this.#cold.set(this.key, at);
+    for (let i = 0; i < keyWords; i++) this.#cold[at + i] = this.key[i] as number;
     this.#cold[at + cold.chain] = this.#heads[bucket] as number;
     this.#heads[bucket] = slot + 1;
     this.#join(nic.account, slot);
