@@ -26,6 +26,7 @@ const report: LabReport = {
     };
   }),
   measured: { from: 'a', to: 'b', transport: 'tcp', rounds: 3, seconds: 1, pings: 250, mtu: 1500 },
+  reachability: null,
   comparison: [ena, virtio],
   notes: [],
 };

@@ -1,5 +1,6 @@
 /** A lab's result for a person: who took part, what was measured, and what follows from it. */
 import type { LabReport, Metric, Nic, NicResult } from '../host/lab/report.ts';
+import { renderReach } from './reach-report.ts';
 import { type Column, renderTable } from './table.ts';
 import { type Paint, wrap } from './terminal.ts';
 
@@ -18,10 +19,12 @@ export function renderReport(
   const { dim } = paint;
   return [
     ...renderInstances(report, width, paint),
-    '',
-    ...renderComparison(report, width, paint),
-    ...failures(report).flatMap((text) => wrap(text, width).map(paint.red)),
-    ...renderClaims(report.comparison, width, paint),
+    ...(report.reachability === null
+      ? []
+      : ['', ...renderReach(report.reachability, width, paint)]),
+    ...(report.measured === null
+      ? []
+      : ['', ...renderSpeed(report, report.measured, width, paint)]),
     '',
     ...conditions(report).flatMap((text) => wrap(text, width).map(dim)),
   ];
@@ -39,8 +42,22 @@ function renderInstances({ instances }: LabReport, width: number, paint: Paint):
   return renderTable(columns, rows, width, paint.bold);
 }
 
-function renderComparison(report: LabReport, width: number, paint: Paint): string[] {
-  const { from, to, transport } = report.measured;
+type Measured = NonNullable<LabReport['measured']>;
+
+function renderSpeed(report: LabReport, measured: Measured, width: number, paint: Paint): string[] {
+  return [
+    ...renderComparison(report.comparison, measured, width, paint),
+    ...failures(report).flatMap((text) => wrap(text, width).map(paint.red)),
+    ...renderClaims(report.comparison, width, paint),
+  ];
+}
+
+function renderComparison(
+  comparison: LabReport['comparison'],
+  { from, to, transport }: Measured,
+  width: number,
+  paint: Paint,
+): string[] {
   const flow = transport === 'tcp' ? 'TCP' : 'bulk';
   const columns = [
     ...[
@@ -51,7 +68,7 @@ function renderComparison(report: LabReport, width: number, paint: Paint): strin
     ],
     ...[right('UDP 64 B'), right('RTT p50 / p99'), right('host CPU per Gbit')],
   ];
-  const rows = report.comparison.map((row) => [
+  const rows = comparison.map((row) => [
     row.nic,
     speed(row.link_mbps),
     show(row, 'tcp_gbps', (v) => `${v.toFixed(2)} Gbps`),
@@ -123,19 +140,28 @@ const NAMES: Record<Nic, string> = {
 const nameOf = (nic: Nic): string => NAMES[nic];
 
 function conditions({ machine, measured, comparison, notes }: LabReport): string[] {
-  const { rounds, seconds, pings, mtu } = measured;
   const host = `${machine.cpu}, ${machine.cores} cores`;
   const qemu =
     machine.qemu === null
       ? 'guests in this process'
       : `QEMU ${machine.qemu} with ${machine.accelerator === 'kvm' ? 'KVM' : 'TCG (emulated CPUs)'}`;
-  const same = comparison.length > 1 ? 'all NICs in the same guests, in turns; ' : '';
-  return [
+  const lines = [
     `On ${host}, Linux ${machine.kernel}, Node ${machine.node}, ${qemu}.`,
-    `MTU ${mtu}; ${same}${rounds === 1 ? 'one round' : `median of ${rounds} rounds`} of ${seconds} s, RTT of ${rounds * pings} pings. ` +
-      'UDP: datagrams that arrived. CPU: all guests and virtfn, during 1 flow.',
-    ...notes.map((note) => `Note: ${note}`),
+    ...(measured === null ? [] : [speedConditions(measured, comparison)]),
   ];
+  return [...lines, ...notes.map((note) => `Note: ${note}`)];
+}
+
+function speedConditions(
+  { rounds, seconds, pings, mtu }: Measured,
+  comparison: LabReport['comparison'],
+): string {
+  const same = comparison.length > 1 ? 'all NICs in the same guests, in turns; ' : '';
+  const often = rounds === 1 ? 'one round' : `median of ${rounds} rounds`;
+  return (
+    `MTU ${mtu}; ${same}${often} of ${seconds} s, RTT of ${rounds * pings} pings. ` +
+    'UDP: datagrams that arrived. CPU: all guests and virtfn, during 1 flow.'
+  );
 }
 
 function speed(mbps: number | null): string {

@@ -18,6 +18,7 @@ type LabOptions = {
   keep?: boolean;
   image?: string;
   kernel?: string;
+  pcap?: string;
   accel: 'auto' | 'kvm' | 'tcg';
   guest: 'linux' | 'reference';
   compare: boolean;
@@ -25,9 +26,10 @@ type LabOptions = {
 
 const help = `
 A topology is YAML:
-  network:            optional
+  network:            optional; or a VPC instead:
     router: 10.0.0.1/16   the switch's address and the network's prefix
     mtu: 9001             what DHCP says
+  vpc:                subnets, groups, acls, routes, ...: see examples/three-tier-vpc.yaml
   instances:          two or more, by name; traffic is measured from the first to the second
     NAME:               {} will do
       type: c6i.large     an EC2 instance type: link speed and queues that the guest sees
@@ -43,11 +45,15 @@ A topology is YAML:
     seconds: 1            per TCP and UDP run
     pings: 250            per round
     compare: [e1000e, virtio]
-examples/two-instances.yaml has it with comments, and is what runs without a file.
+examples/two-instances.yaml has it with comments, and is what runs without a file. In a VPC the lab
+asks each instance what it reaches, with real packets, and shows that beside what the rules say;
+speed is measured there when the file has a measure section. While a lab is kept, virtfn vpc changes
+its rules, virtfn trace shows each packet's verdict, and virtfn shell runs commands in its guests.
 
 Examples:
   $ virtfn lab
   $ virtfn lab examples/two-instances.yaml --keep
+  $ virtfn lab examples/three-tier-vpc.yaml --keep
   $ virtfn lab --json | jq .comparison
   $ virtfn lab --guest reference          no QEMU: guests in this process`;
 
@@ -63,6 +69,10 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
     .argument('[topology]', 'a topology file; two c6i.large instances if absent')
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .option('--keep', 'keep the guests running after the table, until Ctrl-C')
+    .option(
+      '--pcap <file>',
+      "capture all frames, with the verdict as each packet's comment (pcapng)",
+    )
     .option('--image <path>', 'boot this cloud image (qcow2 or raw) in every instance')
     .option('--kernel <series>', "a kernel series, like 7; or a kernel's path, with --image")
     .addOption(accelOption())
@@ -74,6 +84,8 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
     .option('--no-compare', "leave QEMU's own NICs out")
     .addHelpText('after', help)
     .action(async (file: string | undefined, options: LabOptions) => {
+      if (options.pcap !== undefined && options.guest === 'reference')
+        throw new UsageError('--pcap captures what virtual machines send; expected --guest linux');
       const topology = topologyOf(file, options);
       const steps = new Steps();
       const onFirst = (): void => {
@@ -100,6 +112,7 @@ async function runLab(
   try {
     lab = await startLab({
       ...{ topology, accelerator: options.accel, guest: options.guest, signal },
+      ...(options.pcap !== undefined && { pcap: options.pcap }),
       observer: steps,
     });
   } catch (error) {
@@ -137,7 +150,13 @@ async function keep(lab: Lab, signal: AbortSignal): Promise<number> {
   });
   for (const { name, address } of lab.doors)
     process.stderr.write(`${name}  ${address}  ${invocation()} shell ${name}\n`);
-  process.stderr.write('The guests keep running. Stop with Ctrl-C.\n');
+  const vpc = lab.report.reachability === null ? '' : ', virtfn vpc --help changes its rules';
+  process.stderr.write(
+    `The guests keep running. virtfn trace shows what they send${vpc}. Stop with Ctrl-C.\n`.replaceAll(
+      'virtfn',
+      invocation(),
+    ),
+  );
   await Promise.race([stop, lab.broken.catch((error) => signal.aborted || Promise.reject(error))]);
   return 0;
 }
@@ -176,10 +195,7 @@ function readTopology(file: string, types: InstanceTypes): Topology {
     throw new UsageError(`${file}: ${why}; expected a topology like examples/two-instances.yaml`);
   }
   try {
-    const topology = parseTopology(source, file, types);
-    if (topology.vpc !== undefined)
-      throw new UsageError(`${file}: it has a vpc, and a lab cannot be in one yet`);
-    return topology;
+    return parseTopology(source, file, types);
   } catch (error) {
     if (error instanceof TopologyError) throw new UsageError(error.message);
     throw error;

@@ -1,14 +1,12 @@
 /** `virtfn explain`: whether one end of a VPC reaches another, and which gate is closed if not. */
-import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { TopologyError } from '../host/lab/topology-error.ts';
-import { parseVpc } from '../host/vpc/load.ts';
 import type { Gate } from '../vpc/evaluate.ts';
 import { type Explanation, explain, type Leg, type Question, said } from '../vpc/explain.ts';
 import { type End, QuestionError } from '../vpc/explain-ends.ts';
 import { type Hint, hintsFor } from '../vpc/explain-hints.ts';
 import { formatRanges } from '../vpc/explain-ports.ts';
 import type { VpcModel } from '../vpc/model.ts';
+import { readVpc } from './read-vpc.ts';
 import { renderTable } from './table.ts';
 import { type Paint, paintFor, widthOf, wrap } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -80,27 +78,12 @@ const port = whole(65_535, 'a port, 0 to 65535');
 const byte = whole(255, 'a number of 0 to 255');
 
 function runExplain(file: string, options: ExplainOptions): number {
-  const model = load(file);
+  const model = readVpc(file);
   const answer = answerTo(model, options);
   const hints = hintsFor(model, answer);
   if (options.json) console.log(JSON.stringify(documentOf(answer, hints), null, 2));
   else for (const line of render(answer, hints, options)) console.log(line);
   return answer.reachable ? 0 : 1;
-}
-
-function load(file: string): VpcModel {
-  let source: string;
-  try {
-    source = readFileSync(file, 'utf8');
-  } catch {
-    throw new UsageError(`${file}: there is no such file; expected a topology with a vpc section`);
-  }
-  try {
-    return parseVpc(source, file);
-  } catch (error) {
-    if (error instanceof TopologyError) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 function answerTo(model: VpcModel, options: ExplainOptions): Explanation {

@@ -49,6 +49,7 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['lab', '--accel', 'xen'], /--accel.*'xen' is invalid.*auto, kvm, tcg/],
   [['lab', 'none.yaml'], /none\.yaml: there is no such file; expected a topology/],
   [['lab', bad], /bad\.yaml:3:14: instances\.b\.type is 'c6i\.lage', expected .* did you mean/],
+  [['lab', '--pcap', 'x', '--guest', 'reference'], /--pcap captures what virtual machines send/],
   [['nic'], /no --socket was given/],
   [['nic', '--socket', 'x', '--model', 'igb'], /no NIC model 'igb'; expected: ena/],
   [['nic', '--socket', 'x', '--link-mbps', 'fast'], /--link-mbps.*whole number of Mbit/],
@@ -61,6 +62,13 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['explain', vpc, '--from', 'web', '--to', 'db', '--proto', 'tpc'], /Expected tcp, udp, icmp/],
   [['explain', 'none.yaml', '--from', 'a', '--to', 'b'], /none\.yaml: there is no such file/],
   [['explain', bad, '--from', 'a', '--to', 'b'], /bad\.yaml:3:14: instances\.b\.type/],
+  [['trace', '--at', '/nowhere/x.sock'], /x\.sock: nothing listens there/],
+  [['trace', '--reason', 'sg-egres-none'], /no such verdict; did you mean sg-egress-none/],
+  [['trace', '--address', '10.0.0'], /Expected an address or a prefix/],
+  [['trace', '--port', '70000'], /Expected a port/],
+  [['vpc', 'aply', 'x'], /unknown command 'aply'.*Did you mean apply/],
+  [['vpc', 'show', 'none.yaml'], /none\.yaml: there is no such file/],
+  [['vpc', 'show', bad], /bad\.yaml:3:14: instances\.b\.type/],
   [['shell', 'nobody-has-this-name'], /no running lab has a guest/],
 ];
 for (const [args, sentence] of wrong)
@@ -115,4 +123,15 @@ test('explain says which gate is closed, and exits 1', async () => {
     hints.map(({ id }: { id: string }) => id),
     ['ping'],
   );
+});
+
+test('a VPC of a file is shown: who is where, each rule, and the whole model as JSON', async () => {
+  const { code, stdout } = await virtfn('vpc', 'show', vpc);
+  assert.equal(code, 0);
+  assert.match(stdout, /^web +10\.0\.0\.10 10\.0\.0\.11 +subnet-web 10\.0\.0\.0\/24 /m);
+  assert.match(stdout, /^sg-db outbound: nothing$/m);
+  assert.match(stdout, /^acl-databases inbound 100: allow tcp 5432 from 10\.0\.1\.0\/24$/m);
+  assert.match(stdout, /^rtb-inspected 10\.0\.2\.0\/24 to eni-appliance$/m);
+  const json = JSON.parse((await virtfn('vpc', 'show', vpc, '--json')).stdout);
+  assert.equal(json.instances.length, 4);
 });

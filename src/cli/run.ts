@@ -9,6 +9,7 @@ import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { addTraceCommand } from './trace.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
+import { addVpcCommand } from './vpc.ts';
 
 const description =
   'Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances: ' +
@@ -40,6 +41,7 @@ function createProgram(exit: (code: number) => void): Command {
   addNicCommand(program, exit);
   addShellCommand(program, exit);
   addTraceCommand(program, exit);
+  addVpcCommand(program, exit);
   addExplainCommand(program, exit);
   return program;
 }

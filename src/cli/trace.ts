@@ -88,6 +88,9 @@ async function trace(options: TraceOptions, signal: AbortSignal): Promise<number
 
 type Printer = { line: (verdict: Verdict) => void; leftOut: (count: number) => void };
 
+/** What was left out is told together, so often. */
+const leftOutEveryMs = 1000;
+
 /** Until it is interrupted, has printed enough, or the other side ends. */
 async function follow(
   control: Control,
@@ -96,16 +99,25 @@ async function follow(
   { rate, count = Number.POSITIVE_INFINITY, signal }: TraceOptions & { signal: AbortSignal },
 ): Promise<number> {
   let left = count;
-  const stopped = new Promise<number>((resolve) => {
-    signal.addEventListener('abort', () => resolve(0), { once: true });
-    void control.ended.then(() => resolve(0));
+  let missed = 0;
+  const tellMissed = (): void => {
+    if (missed > 0) print.leftOut(missed);
+    missed = 0;
+  };
+  const timer = setInterval(tellMissed, leftOutEveryMs);
+  const stopped = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    void control.ended.then(resolve);
     control.trace(filter, rate, (verdicts, leftOut) => {
       for (const verdict of verdicts) if (left-- > 0) print.line(verdict);
-      if (left <= 0) resolve(0);
-      else if (leftOut > 0) print.leftOut(leftOut);
+      missed += leftOut;
+      if (left <= 0) resolve();
     });
   });
-  return stopped;
+  await stopped;
+  clearInterval(timer);
+  tellMissed();
+  return 0;
 }
 
 function printer({ json, rate }: TraceOptions, facts: Facts): Printer {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { VerdictFilter, VerdictListener } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
+import type { Reachability } from '../lab/report.ts';
 import { type Answer, CONTROL_SOCKET, type Facts, type Request } from './protocol.ts';
 
 /** Control sockets of this person's labs and functions that are running. */
@@ -72,6 +73,13 @@ export class Control {
     const answer = await this.#ask({ do: 'apply', model });
     if (!('problems' in answer)) throw new Error('it did not say what became of the model');
     return answer.problems;
+  }
+
+  /** Has the guests ask each other what they reach. */
+  async reach(): Promise<Reachability> {
+    const answer = await this.#ask({ do: 'reach' });
+    if (!('reachability' in answer)) throw new Error('it did not say what is reached');
+    return answer.reachability;
   }
 
   /** Until it is closed. */

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import type { Verdict, VerdictListener } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
+import type { Reachability } from '../lab/report.ts';
 import { parseVpc } from '../vpc/load.ts';
 import { Control, findControls } from './client.ts';
 import { CONTROL_SOCKET, type Facts } from './protocol.ts';
@@ -38,6 +39,10 @@ class Fake implements Controlled {
     this.applied.push(next);
     return this.problems;
   }
+
+  async reach(): Promise<Reachability> {
+    return { services: [], probes: [] };
+  }
 }
 
 const directory = mkdtempSync(join(tmpdir(), `virtfn-${process.pid}-`));
@@ -61,6 +66,7 @@ test('what runs is found, says who it is, and takes another model', async () => 
   assert.deepEqual(fake.applied, [model]);
   fake.problems = ['it contradicts itself'];
   assert.deepEqual(await control.apply(model), ['it contradicts itself']);
+  assert.deepEqual(await control.reach(), { services: [], probes: [] });
   control.close();
 });
 

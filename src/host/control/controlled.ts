@@ -1,6 +1,7 @@
 /** A running data plane as other processes may ask and change it. */
 import type { VpcModel } from '../../vpc/model.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { Reachability } from '../lab/report.ts';
 import type { Facts } from './protocol.ts';
 import type { Controlled } from './server.ts';
 
@@ -16,10 +17,12 @@ export type ControlledOptions = {
   readonly objections?: (next: VpcModel) => readonly string[];
   /** A model counts now. */
   readonly onApplied?: (model: VpcModel) => void;
+  /** Asks the guests what they reach. */
+  readonly reach?: () => Promise<Reachability>;
 };
 
 export function controlled(dataplane: Dataplane, options: ControlledOptions): Controlled {
-  const { kind, functions, objections, onApplied } = options;
+  const { kind, functions, objections, onApplied, reach } = options;
   let vpc = options.vpc ?? null;
   return {
     describe: () => {
@@ -28,6 +31,10 @@ export function controlled(dataplane: Dataplane, options: ControlledOptions): Co
       return { kind, pid: process.pid, epochNs: `${epochNs}`, ends, vpc };
     },
     trace: (filter, perSecond, listener) => dataplane.trace(filter, perSecond, listener),
+    reach: async () => {
+      if (reach === undefined) throw new Error('there are no guests in a VPC here');
+      return reach();
+    },
     apply: async (model) => {
       if (vpc === null) return ['there is no VPC here: it is an Ethernet'];
       const objected = objections?.(model) ?? [];

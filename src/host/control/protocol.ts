@@ -5,6 +5,7 @@
  *     -> {"do":"describe"}                                <- {"facts":{...}}
  *     -> {"do":"trace","filter":{...},"perSecond":50}     <- {"verdicts":[...],"leftOut":0} ...
  *     -> {"do":"apply","model":{...}}                     <- {"problems":[]}
+ *     -> {"do":"reach"}                                   <- {"reachability":{...}}
  *
  * What is wrong is answered with {"error":"one sentence"}.
  */
@@ -12,6 +13,7 @@ import { z } from 'zod';
 import { type ReasonName, reasonNames } from '../../net/reasons.ts';
 import type { Verdict, VerdictFilter } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
+import type { Reachability } from '../lab/report.ts';
 import { parseCidr } from '../vpc/cidr.ts';
 import { modelSchema } from '../vpc/model-schema.ts';
 
@@ -36,6 +38,7 @@ export type Facts = {
 export type Answer =
   | { readonly facts: Facts }
   | { readonly verdicts: readonly Verdict[]; readonly leftOut: number }
+  | { readonly reachability: Reachability }
   | { readonly problems: readonly string[] }
   | { readonly error: string };
 
@@ -56,6 +59,7 @@ const filter = z.strictObject({
 
 const request = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('describe') }),
+  z.strictObject({ do: z.literal('reach') }),
   z.strictObject({
     do: z.literal('trace'),
     filter,
@@ -66,6 +70,7 @@ const request = z.discriminatedUnion('do', [
 
 export type Request =
   | { readonly do: 'describe' }
+  | { readonly do: 'reach' }
   | { readonly do: 'trace'; readonly filter: VerdictFilter; readonly perSecond: number }
   | { readonly do: 'apply'; readonly model: VpcModel };
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { VerdictFilter, VerdictListener } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
+import type { Reachability } from '../lab/report.ts';
 import { type Answer, CONTROL_SOCKET, type Facts, parseRequest } from './protocol.ts';
 
 /** What is controlled. */
@@ -13,6 +14,8 @@ export interface Controlled {
   trace(filter: VerdictFilter, perSecond: number, listener: VerdictListener): () => void;
   /** What is wrong with the model, a sentence each; with none it counts from now on. */
   apply(model: VpcModel): Promise<readonly string[]>;
+  /** Asks the guests what they reach. */
+  reach(): Promise<Reachability>;
 }
 
 /** A reader that is so far behind hears no more until it has caught up; it is told how much. */
@@ -66,6 +69,9 @@ async function obey(
       return () => {};
     case 'apply':
       answer({ problems: await of.apply(request.model) });
+      return () => {};
+    case 'reach':
+      answer({ reachability: await of.reach() });
       return () => {};
     case 'trace': {
       let missed = 0;

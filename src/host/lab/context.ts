@@ -9,6 +9,8 @@ export type LabRequest = {
   readonly accelerator: 'auto' | Accelerator;
   /** `linux`: virtual machines; `reference`: our own poll-mode driver in this process. */
   readonly guest: 'linux' | 'reference';
+  /** Where to write a capture of all frames; of virtual machines only. */
+  readonly pcap?: string;
   readonly signal: AbortSignal;
   readonly observer: LabObserver;
 };

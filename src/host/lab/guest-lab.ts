@@ -1,6 +1,5 @@
 /** The lab with real guests: QEMU machines whose only NIC is a function that we serve. */
-import { join } from 'node:path';
-import { controlled } from '../control/controlled.ts';
+import { type ControlledOptions, controlled } from '../control/controlled.ts';
 import { openControl } from '../control/server.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { modelOf } from '../dataplane/models.ts';
@@ -10,13 +9,12 @@ import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
 import type { Door, LabContext, LabRun } from './context.ts';
 import { openDoor } from './door.ts';
-import { guestBench, startServer } from './guest-bench.ts';
 import { cpusOf, functionsOf } from './instances.ts';
 import { type LabTools, prepareTools } from './lab-tools.ts';
-import { hostFacts, ownCpuSeconds, waitUntilQuiet } from './machine.ts';
-import { type Bench, measureAll } from './measure.ts';
-import { plugPair } from './plugged-pair.ts';
-import type { InstanceFacts } from './report.ts';
+import { LiveVpc } from './live-vpc.ts';
+import { hostFacts, ownCpuSeconds } from './machine.ts';
+import type { Reachability } from './report.ts';
+import { type Member, measureSpeed } from './speed.ts';
 import type { Instance } from './topology.ts';
 
 type Prepared = {
@@ -25,14 +23,12 @@ type Prepared = {
   readonly directory: string;
 };
 
-/** A guest that is on the network. */
-type Member = { readonly vm: Vm; readonly interface: string; readonly facts: InstanceFacts };
-
 export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const { topology, observer, signal } = context;
   const tools = await prepareTools(context);
   const prepared = prepare(context);
-  await startDataplane(context, prepared);
+  const live = topology.vpc === undefined ? null : new LiveVpc(topology.vpc);
+  await startDataplane(context, prepared, live);
   const vms = await boot(context, prepared, tools);
   observer.step(`Waiting for ${driversOf(prepared)}, the link and an address`);
   const members = await Promise.all(
@@ -41,30 +37,37 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   observer.detail(members.map(({ facts }) => `${facts.name} ${facts.address}`).join(', '));
   signal.throwIfAborted();
 
+  const reachability = await measureReach(context, members, live);
   const meter = (): number => vms.reduce((sum, vm) => sum + vm.cpuSeconds(), ownCpuSeconds());
-  const benches = await prepareBenches(context, members, prepared.directory, meter);
-  observer.step('Measuring');
-  const notes = await settle(context, meter);
-  const comparison = await measureAll(benches, topology.measure, {
-    isFailure: (error) => error instanceof GuestError && !signal.aborted,
-    onRun: (text, fraction) => observer.detail(text, fraction),
-  });
-  observer.detail(comparison.map(({ nic }) => nic).join(', '));
-  const [from, to] = members as [Member, Member];
-  const { mtu, rounds, seconds, pings } = topology.measure;
+  const speed = topology.measuresSpeed
+    ? await measureSpeed(context, members, prepared.directory, meter)
+    : { measured: null, comparison: [], notes: [] };
+  const { kernel } = (members[0] as Member).facts;
   return {
     report: {
-      machine: { ...hostFacts(), ...tools.facts, guest_kernel: from.facts.kernel },
+      machine: { ...hostFacts(), ...tools.facts, guest_kernel: kernel },
       instances: members.map(({ facts }) => facts),
-      measured: {
-        ...{ from: from.facts.name, to: to.facts.name, transport: 'tcp' },
-        ...{ rounds, seconds, pings, mtu },
-      },
-      comparison,
-      notes,
+      reachability,
+      ...speed,
     },
     doors: await openDoors(context, members, prepared.directory),
   };
+}
+
+/** What the instances of a VPC reach; null without a VPC. */
+async function measureReach(
+  { observer, signal }: LabContext,
+  members: readonly Member[],
+  live: LiveVpc | null,
+): Promise<Reachability | null> {
+  if (live === null) return null;
+  observer.step('Asking each instance what it reaches');
+  await live.enter(members);
+  const reachability = await live.reach();
+  signal.throwIfAborted();
+  const reached = reachability.probes.filter((probe) => probe.reached).length;
+  observer.detail(`${reached} of ${reachability.probes.length} questions were answered`);
+  return reachability;
 }
 
 /** Chooses what the topology leaves open. */
@@ -79,17 +82,29 @@ function prepare({ topology, cleanup }: LabContext): Prepared {
   };
 }
 
-async function startDataplane(context: LabContext, prepared: Prepared): Promise<void> {
+async function startDataplane(
+  context: LabContext,
+  prepared: Prepared,
+  live: LiveVpc | null,
+): Promise<void> {
   const { functions, directory } = prepared;
-  const { topology, cleanup, fail, observer } = context;
-  const config = dataplaneConfig(functions, { network: topology.network });
+  const { topology, cleanup, fail, observer, pcap } = context;
+  const { network, vpc } = topology;
+  const config = dataplaneConfig(functions, {
+    ...(vpc === undefined ? { network } : { vpc }),
+    ...(pcap !== undefined && { pcap }),
+  });
   const dataplane = await Dataplane.start(config, (event) => {
     if (event.kind === 'refusal')
       observer.note(`${event.function}: refused ${event.rule}: ${event.detail}`);
   });
   cleanup.defer(() => dataplane.close());
   dataplane.ended().catch(fail);
-  cleanup.defer(await openControl(controlled(dataplane, { kind: 'lab', functions }), directory));
+  const of: ControlledOptions = {
+    ...{ kind: 'lab', functions },
+    ...live?.control(() => observer.note('The VPC has another model.')),
+  };
+  cleanup.defer(await openControl(controlled(dataplane, of), directory));
 }
 
 /** For people: the stock drivers of the functions. */
@@ -109,7 +124,7 @@ async function boot(
     const vm = startVm({
       ...{ qemu, accelerator, name, cpus, image, signal },
       nics: [{ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }],
-      hotplugPorts: topology.measure.compare.length,
+      hotplugPorts: topology.measuresSpeed ? topology.measure.compare.length : 0,
       ...(memoryMb !== undefined && { memoryMb }),
     });
     cleanup.defer(async () => (await vm).close());
@@ -144,47 +159,6 @@ async function enter(
       ...{ kernel: vm.kernelVersion, cpus: instance.cpus },
     },
   };
-}
-
-/** The function's own bench, and one for each NIC to compare it with. */
-async function prepareBenches(
-  { topology, observer, signal }: LabContext,
-  members: readonly Member[],
-  directory: string,
-  meter: () => number,
-): Promise<Bench[]> {
-  const { mtu, compare } = topology.measure;
-  const [from, to] = members as [Member, Member];
-  const measured = [from, to];
-  await startServer(to.vm);
-  for (const { vm, interface: name } of measured)
-    await vm.run(`ip link set dev ${name} mtu ${mtu}`);
-  const { nic, driver, link_mbps: linkMbps } = from.facts;
-  const own = {
-    ...{ nic, driver, linkMbps, from: from.vm, to: to.vm, address: to.facts.address },
-  };
-  const pairs = [own];
-  for (const [index, model] of compare.entries()) {
-    observer.step(`Plugging QEMU's ${model} into ${from.vm.name} and ${to.vm.name}`);
-    const path = join(directory, `${model}.sock`);
-    pairs.push(await plugPair(model, { from: from.vm, to: to.vm, path, index, mtu }));
-    signal.throwIfAborted();
-  }
-  return pairs.map((pair) => guestBench(pair, meter));
-}
-
-/** Waits until the guests are idle; tells when the machine is not. */
-async function settle({ observer, signal }: LabContext, meter: () => number): Promise<string[]> {
-  observer.detail('waiting until the guests are idle');
-  const { own, others } = await waitUntilQuiet(meter, 4000, signal);
-  const notes: string[] = [];
-  if (others > 0.15)
-    notes.push(
-      `Other programs used ${Math.round(others * 100)} % of this machine before the measurement: the numbers are lower than they could be.`,
-    );
-  if (own > 0.5) notes.push('The guests were not idle before the measurement.');
-  for (const note of notes) observer.note(note);
-  return notes;
 }
 
 /** A way into each guest, for as long as the lab is kept. */

@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
 import { modelOf } from '../dataplane/models.ts';
 import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
+import { firstAddress, interfaceOf } from '../vpc/members.ts';
 import type { Topology } from './topology.ts';
 
 /** A function per instance, whose sockets are in `directory`. @throws FunctionError */
-export function functionsOf({ instances, network }: Topology, directory: string): ChosenFunction[] {
+export function functionsOf(topology: Topology, directory: string): ChosenFunction[] {
+  const { instances, network, vpc } = topology;
   const types = InstanceTypes.load();
-  const requests = instances.map(({ name, type, nic, mac, address, access }) => {
+  const requests = instances.map(({ name, type, nic, access, ...given }) => {
+    const at = vpc === undefined ? null : interfaceOf(vpc, name);
+    const { mac, address } = at === null ? given : { mac: at.mac, address: firstAddress(at) };
     const { queues } = types.get(type);
     const { linksMbps, defaultLinkMbps } = modelOf(nic);
     const followsType = linksMbps === null;
@@ -26,7 +30,7 @@ export function functionsOf({ instances, network }: Topology, directory: string)
       ...(queues !== null && followsType && { queuePairs: queues }),
     };
   });
-  return chooseFunctions(requests, network);
+  return chooseFunctions(requests, vpc === undefined ? network : null);
 }
 
 /**

@@ -28,7 +28,7 @@ test('without QEMU the same lab runs on reference drivers', async () => {
     ],
   );
   assert.equal(report.machine.qemu, null);
-  assert.equal(report.measured.transport, 'verified-udp');
+  assert.equal(report.measured?.transport, 'verified-udp');
   assert.equal(isComplete(report), true);
   const [row] = report.comparison;
   for (const metric of METRICS) assert.ok((row?.[metric] ?? 0) > 0, metric);

@@ -1,6 +1,7 @@
 /** The lab without QEMU: the same topology and measurements, with reference guests. */
 
 import { dataplaneConfig } from '../nic/functions.ts';
+import { SetupError } from '../packages/errors.ts';
 import type { LabContext, LabRun } from './context.ts';
 import { functionsOf } from './instances.ts';
 import { hostFacts } from './machine.ts';
@@ -11,11 +12,14 @@ import type { InstanceFacts } from './report.ts';
 
 const dhcpMs = 3000;
 
+const noVpc =
+  'Reference guests cannot be in a VPC, as they speak no TCP: use --guest linux, or virtfn explain.';
 const NOTE =
   'Reference guests run in this process and have no TCP: flows are verified transfers over UDP.';
 
 export async function runReferenceLab(context: LabContext): Promise<LabRun> {
   const { topology, observer, signal } = context;
+  if (topology.vpc !== undefined) throw new SetupError('no-vpc', noVpc);
   observer.step('Starting functions and their reference drivers, in this process');
   const functions = functionsOf(topology, '.');
   const config = dataplaneConfig(functions, { network: topology.network });
@@ -50,6 +54,7 @@ export async function runReferenceLab(context: LabContext): Promise<LabRun> {
         ...{ rounds, seconds, pings, mtu },
       },
       comparison,
+      reachability: null,
       notes: [NOTE],
     },
     doors: [],

@@ -1,4 +1,5 @@
 /** What a lab found out, in the shape and with the names of `virtfn lab --json`. */
+import type { Probe, Service } from './reach.ts';
 
 export type Nic = 'ena' | '82599vf' | 'efa' | 'virtio' | 'e1000e';
 
@@ -59,10 +60,18 @@ export type NicResult = { readonly [M in Metric]: number | null } & {
   readonly failures: { readonly [M in Metric]?: string };
 };
 
+/** Who reaches whom in a VPC: measured, beside what the rules say. */
+export type Reachability = {
+  readonly services: readonly Service[];
+  readonly probes: readonly Probe[];
+};
+
 export type LabReport = {
   readonly machine: MachineFacts;
   readonly instances: readonly InstanceFacts[];
-  /** Names of the instances between which traffic was measured. */
+  /** null: the instances are in no VPC. */
+  readonly reachability: Reachability | null;
+  /** Names of the instances between which traffic was measured; null: no speed was. */
   readonly measured: {
     readonly from: string;
     readonly to: string;
@@ -72,13 +81,17 @@ export type LabReport = {
     readonly seconds: number;
     readonly pings: number;
     readonly mtu: number;
-  };
+  } | null;
   readonly comparison: readonly NicResult[];
   /** What a reader of the numbers should know: a busy machine and the like. */
   readonly notes: readonly string[];
 };
 
-/** True when every number was measured. */
-export function isComplete({ comparison }: LabReport): boolean {
-  return comparison.every((row) => METRICS.every((metric) => row[metric] !== null));
+/** True when every number was measured, and guests reach what the rules say that they do. */
+export function isComplete({ comparison, reachability }: LabReport): boolean {
+  const probes = reachability?.probes ?? [];
+  return (
+    comparison.every((row) => METRICS.every((metric) => row[metric] !== null)) &&
+    probes.every(({ reached, expected }) => reached === expected)
+  );
 }

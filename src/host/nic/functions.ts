@@ -6,6 +6,7 @@
 import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import { formatMac, isGroupMac, parseMac } from '../../net/ethernet.ts';
+import type { VpcModel } from '../../vpc/model.ts';
 import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
 import { type ModelName, modelOf } from '../dataplane/models.ts';
@@ -52,33 +53,39 @@ const maxSocketPath = 107;
 const firstHost = 10;
 const firstMac = 0x02_00_00_00_00_01;
 
-/** Chooses what is missing; throws a FunctionError for what clashes or cannot be. */
+/**
+ * Chooses what is missing; throws a FunctionError for what clashes or cannot be. `network` is null
+ * in a VPC, where every interface has its MAC and address already.
+ */
 export function chooseFunctions(
   requests: readonly FunctionRequest[],
-  network: NetworkRequest = defaultNetwork,
+  network: NetworkRequest | null = defaultNetwork,
 ): ChosenFunction[] {
   const macs = new Set(requests.flatMap(({ mac }) => (mac === undefined ? [] : [parsedMac(mac)])));
-  const addresses = new Set([network.router, ...requests.flatMap(({ address }) => address ?? [])]);
+  const given = requests.flatMap(({ address }) => address ?? []);
+  const addresses = new Set(network === null ? given : [network.router, ...given]);
   const chosen = requests.map((request): ChosenFunction => {
     const { model = 'ena' } = request;
     const socket = resolve(request.socket);
     checkSocket(socket);
     checkModel(model, request);
     const mac = request.mac === undefined ? freeMac(macs) : parsedMac(request.mac);
-    const address = request.address ?? freeAddress(network, addresses);
-    checkAddress(address, network);
+    const address = request.address ?? freeAddress(network ?? defaultNetwork, addresses);
+    if (network !== null) checkAddress(address, network);
     return { ...request, model, socket, mac: formatMac(mac), address };
   });
   for (const key of ['name', 'socket', 'mac', 'address'] as const) checkUnique(chosen, key);
   return chosen;
 }
 
-/** The data plane for these functions: one switch that learns, with DHCP. */
+/** The data plane for these functions: in a VPC, or on one switch that learns, with DHCP. */
 export function dataplaneConfig(
   functions: readonly ChosenFunction[],
-  options: { network?: NetworkRequest; pcap?: string; trace?: boolean } = {},
+  options: { network?: NetworkRequest; vpc?: VpcModel; pcap?: string; trace?: boolean } = {},
 ): DataplaneConfig {
-  const { network = defaultNetwork, pcap, trace = false } = options;
+  const { network = defaultNetwork, vpc, pcap, trace = false } = options;
+  const rest = { functions, trace, ...(pcap !== undefined && { pcap }) };
+  if (vpc !== undefined) return { ...rest, vpc };
   const plan: NetworkPlan = {
     ...defaultPlan,
     router: { ...defaultPlan.router, address: network.router },
@@ -88,7 +95,7 @@ export function dataplaneConfig(
       return { mac: parseMac(mac), address, hostname: name };
     }),
   };
-  return { functions, plan, arp: 'router', trace, ...(pcap !== undefined && { pcap }) };
+  return { ...rest, plan, arp: 'router' };
 }
 
 /** QEMU's arguments, one option with its value a line, quoted for a shell. */

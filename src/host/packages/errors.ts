@@ -8,7 +8,8 @@ export type SetupProblem =
   | 'package-missing'
   | 'download-failed'
   | 'broken-package'
-  | 'no-image';
+  | 'no-image'
+  | 'no-vpc';
 
 /** Thrown by everything in this folder; `message` is one sentence with the next step in it. */
 export class SetupError extends Error {

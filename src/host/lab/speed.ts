@@ -1,0 +1,86 @@
+/** How fast the first instance's NIC is to the second, and QEMU's own NICs in the same guests. */
+import { join } from 'node:path';
+import { GuestError } from '../guest/agent.ts';
+import type { Vm } from '../guest/guest-vm.ts';
+import type { LabContext } from './context.ts';
+import { guestBench, startServer } from './guest-bench.ts';
+import { waitUntilQuiet } from './machine.ts';
+import { type Bench, measureAll } from './measure.ts';
+import { plugPair } from './plugged-pair.ts';
+import type { InstanceFacts, LabReport } from './report.ts';
+
+/** A guest that is on the network. */
+export type Member = {
+  readonly vm: Vm;
+  readonly interface: string;
+  readonly facts: InstanceFacts;
+};
+
+type Speed = Pick<LabReport, 'measured' | 'comparison' | 'notes'>;
+
+/** @param meter CPU seconds of all guests and of this process */
+export async function measureSpeed(
+  context: LabContext,
+  members: readonly Member[],
+  directory: string,
+  meter: () => number,
+): Promise<Speed> {
+  const { topology, observer, signal } = context;
+  const benches = await prepareBenches(context, members, directory, meter);
+  observer.step('Measuring');
+  const notes = await settle(context, meter);
+  const comparison = await measureAll(benches, topology.measure, {
+    isFailure: (error) => error instanceof GuestError && !signal.aborted,
+    onRun: (text, fraction) => observer.detail(text, fraction),
+  });
+  observer.detail(comparison.map(({ nic }) => nic).join(', '));
+  const [from, to] = members as [Member, Member];
+  const { mtu, rounds, seconds, pings } = topology.measure;
+  const ends = { from: from.facts.name, to: to.facts.name };
+  return {
+    measured: { ...ends, transport: 'tcp', rounds, seconds, pings, mtu },
+    comparison,
+    notes,
+  };
+}
+
+/** The function's own bench, and one for each NIC to compare it with. */
+async function prepareBenches(
+  { topology, observer, signal }: LabContext,
+  members: readonly Member[],
+  directory: string,
+  meter: () => number,
+): Promise<Bench[]> {
+  const { mtu, compare } = topology.measure;
+  const [from, to] = members as [Member, Member];
+  const measured = [from, to];
+  await startServer(to.vm);
+  for (const { vm, interface: name } of measured)
+    await vm.run(`ip link set dev ${name} mtu ${mtu}`);
+  const { nic, driver, link_mbps: linkMbps } = from.facts;
+  const own = {
+    ...{ nic, driver, linkMbps, from: from.vm, to: to.vm, address: to.facts.address },
+  };
+  const pairs = [own];
+  for (const [index, model] of compare.entries()) {
+    observer.step(`Plugging QEMU's ${model} into ${from.vm.name} and ${to.vm.name}`);
+    const path = join(directory, `${model}.sock`);
+    pairs.push(await plugPair(model, { from: from.vm, to: to.vm, path, index, mtu }));
+    signal.throwIfAborted();
+  }
+  return pairs.map((pair) => guestBench(pair, meter));
+}
+
+/** Waits until the guests are idle; tells when the machine is not. */
+async function settle({ observer, signal }: LabContext, meter: () => number): Promise<string[]> {
+  observer.detail('waiting until the guests are idle');
+  const { own, others } = await waitUntilQuiet(meter, 4000, signal);
+  const notes: string[] = [];
+  if (others > 0.15)
+    notes.push(
+      `Other programs used ${Math.round(others * 100)} % of this machine before the measurement: the numbers are lower than they could be.`,
+    );
+  if (own > 0.5) notes.push('The guests were not idle before the measurement.');
+  for (const note of notes) observer.note(note);
+  return notes;
+}

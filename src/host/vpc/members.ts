@@ -1,0 +1,46 @@
+/** The instances of a model as a lab's guests: their interfaces, and what of them must stay. */
+import type { NetworkInterface, VpcModel } from '../../vpc/model.ts';
+
+/** The interface of an instance. Throws when it has none. */
+export function interfaceOf(model: VpcModel, name: string): NetworkInterface {
+  const found = findInterface(model, name);
+  if (found === undefined) throw new Error(`the instance ${name} has no network interface`);
+  return found;
+}
+
+function findInterface(
+  { instances, interfaces }: VpcModel,
+  name: string,
+): NetworkInterface | undefined {
+  const id = instances.find((instance) => instance.name === name)?.id;
+  return interfaces.find(({ instance }) => instance !== undefined && instance === id);
+}
+
+/** The one that DHCP tells. */
+export const firstAddress = ({ addresses }: NetworkInterface): string =>
+  addresses[0]?.address ?? '';
+
+/**
+ * Why a model cannot take the place of the one that runs, a sentence each: guests that run keep
+ * their NIC and their first address, as instances in EC2 do, and others do not boot by themselves.
+ */
+export function objectionsTo(running: VpcModel, next: VpcModel): string[] {
+  const names = running.instances.map(({ name }) => name);
+  const others = next.instances.filter(({ name }) => !names.includes(name));
+  return [
+    ...names.flatMap((name) => {
+      const was = interfaceOf(running, name);
+      const is = findInterface(next, name);
+      if (is === undefined) return [`${name} runs, and has no interface in the new VPC`];
+      return [
+        ...(is.mac === was.mac ? [] : [`${name} has the MAC ${was.mac} and cannot get ${is.mac}`]),
+        ...(firstAddress(is) === firstAddress(was)
+          ? []
+          : [
+              `${name} has the address ${firstAddress(was)} and cannot get ${firstAddress(is)}: a primary address stays`,
+            ]),
+      ];
+    }),
+    ...others.map(({ name }) => `${name} does not run: end the lab and start it with the new file`),
+  ];
+}
