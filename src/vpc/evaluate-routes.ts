@@ -72,7 +72,8 @@ export function wayOf(model: VpcModel, packet: Packet): Way {
   const service = serviceOf(model, from, packet.destination);
   if (service !== null) return { kind: 'service', name: service };
   const { to } = packet;
-  if (to === 'group') return { kind: 'closed', why: 'notCarried', route: null };
+  if (to === 'group' || staysOnLink(packet.destination))
+    return { kind: 'closed', why: 'notCarried', route: null };
   if (to === 'nobody') return { kind: 'closed', why: 'noReceiver', route: null };
   if (to !== 'router') return neighbour(model, from, interfaceOf(model, to.interface));
   return routed(model, from, packet.destination);
@@ -100,6 +101,13 @@ const services: Readonly<Record<string, string>> = {
   '169.254.169.123': 'time',
   'fd00:ec2::123': 'time',
 };
+
+/**
+ * Addresses that no router forwards: link-local ones (RFC 3927, RFC 4291), multicast, broadcast. "Packets
+ * destined for addresses in 169.254.168.0/22 will not be forwarded", says the VPC guide.
+ */
+const staysOnLink = (destination: string): boolean =>
+  ['169.254.0.0/16', '224.0.0.0/3', 'fe80::/10', 'ff00::/8'].some((p) => holds(p, destination));
 
 /**
  * "Traffic that is destined for the MAC address of another network interface in the subnet makes

@@ -18,6 +18,8 @@ import type { Direction } from './evaluate-rules.ts';
 import type { NetworkInterface } from './model.ts';
 
 export type Connection = {
+  /** The instance whose allowance it counts against. */
+  readonly account: string;
   /** The direction of its first packet, at the interface that tracks it. */
   readonly begun: Direction;
   /** The rule that let it begin. */
@@ -29,15 +31,19 @@ export type Connection = {
   /** It ends when it was idle until then, in seconds. */
   expires: number;
   tcp: TcpState;
+  /** TCP: the directions that have said that they send no more. */
+  readonly ended: Set<Direction>;
 };
 
-type TcpState = 'opening' | 'established';
+type TcpState = 'opening' | 'established' | 'closing';
 
 /** What the network remembers. Keys name the interface, so that each tracks for itself. */
 export type History = {
   readonly connections: Map<string, Connection>;
   /** What became of first fragments, by the packet that they are of. */
   readonly fragments: Map<string, Fate>;
+  /** Connections that an instance may have tracked ("Connection tracking allowances"). */
+  readonly maxPerInstance: number;
 };
 
 export type Fate = {
@@ -47,12 +53,19 @@ export type Fate = {
   readonly until: number;
 };
 
-export const newHistory = (): History => ({ connections: new Map(), fragments: new Map() });
+export const newHistory = (maxPerInstance = Number.POSITIVE_INFINITY): History => ({
+  connections: new Map(),
+  fragments: new Map(),
+  maxPerInstance,
+});
 
 /** "Idle connection tracking timeout": defaults of instances before Nitro v6, in seconds. */
 const published = { tcpEstablished: 432_000, udp: 30, udpStream: 180, other: 600 } as const;
 /** EC2 does not say; Linux's own tracking has the published values too, so these are its as well. */
-const unpublished = { tcpOpening: 120, icmp: 30, fragments: 30 } as const;
+const unpublished = { tcpOpening: 120, tcpClosing: 10, icmp: 30, fragments: 30 } as const;
+
+const flag = { fin: 0x01, syn: 0x02, rst: 0x04, ack: 0x10 } as const;
+const has = ({ tcpFlags = 0 }: Packet, which: number): boolean => (tcpFlags & which) !== 0;
 
 /** The connection at an interface that a packet belongs to, alive at `now`, or null. */
 export function connectionOf(
@@ -87,7 +100,24 @@ function keysOf(at: NetworkInterface, flow: Flow, direction: Direction): string[
 
 const plain = (text: string): string => String(address(text).value);
 
-/** Begins a connection, unless the packet is one of those that make none: ICMP that asks nothing. */
+/**
+ * A SYN after the end of a TCP connection begins another one with the same ports: the old one is
+ * forgotten, and the rules are asked (as Linux's tracking does; EC2 does not say).
+ */
+export function startsAnew(connection: Connection, packet: Packet): boolean {
+  return connection.tcp === 'closing' && has(packet, flag.syn) && !has(packet, flag.ack);
+}
+
+/** Its end, before its time. */
+export function forget(connection: Connection): void {
+  connection.expires = Number.NEGATIVE_INFINITY;
+}
+
+/** Whether the packet is one that begins a connection: ICMP that asks nothing does not. */
+export const begins = (packet: Packet): boolean =>
+  !isIcmp(packet) || icmpQueries.some(([query]) => query === packet.icmpType);
+
+/** Begins a connection. False: the instance has as many as it may have. */
 export function begin(
   history: History,
   at: NetworkInterface,
@@ -95,23 +125,24 @@ export function begin(
   direction: Direction,
   rule: string,
   now: number,
-): void {
-  const [key] = keysOf(at, packet, direction);
-  if (key === undefined || isAnswer(packet)) return;
+): boolean {
+  const account = at.instance ?? at.id;
+  const alive = [...history.connections.values()].filter(({ expires }) => expires > now);
+  if (alive.filter((one) => one.account === account).length >= history.maxPerInstance) return false;
   const begun: Connection = {
+    account,
     begun: direction,
     rule,
     last: direction,
     transactions: 0,
     expires: 0,
     tcp: 'opening',
+    ended: new Set(),
   };
-  history.connections.set(key, begun);
+  for (const key of keysOf(at, packet, direction)) history.connections.set(key, begun);
   touch(begun, at, packet, direction, now);
+  return true;
 }
-
-const isAnswer = (flow: Flow): boolean =>
-  isIcmp(flow) && icmpQueries.some(([, answer]) => answer === flow.icmpType);
 
 /** A packet of the connection has passed: what it changes, and when the connection would end. */
 export function touch(
@@ -121,18 +152,26 @@ export function touch(
   direction: Direction,
   now: number,
 ): void {
-  if (direction !== connection.begun) {
-    if (connection.last === connection.begun) connection.transactions++;
-    connection.tcp = 'established';
-  }
+  const isAnswer = direction !== connection.begun;
+  if (isAnswer && connection.last === connection.begun) connection.transactions++;
   connection.last = direction;
+  if (packet.protocol === protocols.tcp) connection.tcp = tcpAfter(connection, packet, direction);
   connection.expires = now + idleSeconds(connection, at, packet);
+}
+
+/** Answered: established. Reset, or ended from both sides: closing. */
+function tcpAfter(connection: Connection, packet: Packet, direction: Direction): TcpState {
+  if (has(packet, flag.fin)) connection.ended.add(direction);
+  if (has(packet, flag.rst) || connection.ended.size === 2) return 'closing';
+  const isAnswer = direction !== connection.begun;
+  return connection.tcp === 'opening' && isAnswer ? 'established' : connection.tcp;
 }
 
 function idleSeconds(connection: Connection, at: NetworkInterface, flow: Flow): number {
   const { tracking = {} } = at;
   if (flow.protocol === protocols.tcp) {
     if (connection.tcp === 'opening') return unpublished.tcpOpening;
+    if (connection.tcp === 'closing') return unpublished.tcpClosing;
     return tracking.tcpEstablishedSeconds ?? published.tcpEstablished;
   }
   if (flow.protocol === protocols.udp) {

@@ -32,10 +32,13 @@ import {
 } from './evaluate-rules.ts';
 import {
   begin,
+  begins,
   connectionOf,
   fateOf,
+  forget,
   type History,
   rememberFate,
+  startsAnew,
   touch,
 } from './evaluate-tracking.ts';
 import type { NatGateway, NetworkInterface, SecurityGroupRule, Subnet, VpcModel } from './model.ts';
@@ -104,6 +107,10 @@ class Walk {
     const way = wayOf(this.#model, this.#packet);
     if (way.kind === 'service')
       return { ...this.#verdict(null), reason: R.answered, service: way.name };
+    if (way.kind === 'closed' && way.why === 'notCarried') {
+      this.#pass('route', from.id, R.notCarried, null);
+      return this.#closed();
+    }
     const { fragment } = this.#packet;
     if (fragment?.part === 'later') return this.#laterFragment();
     const judgement = this.#passGates(from, way);
@@ -200,7 +207,8 @@ class Walk {
     const name = direction === 'outbound' ? 'outbound groups' : 'inbound groups';
     const packet = this.#packet;
     const connection = connectionOf(this.#history, at, packet, direction, this.#now);
-    if (connection !== null) {
+    if (connection !== null && startsAnew(connection, packet)) forget(connection);
+    else if (connection !== null) {
       touch(connection, at, packet, direction, this.#now);
       return this.#pass(name, at.id, R.delivered, connection.rule, 'tracked');
     }
@@ -213,8 +221,8 @@ class Walk {
     }
     if (!alwaysTracked && this.#isUntracked(at, direction))
       return this.#pass(name, at.id, R.delivered, rule.id, 'untracked');
-    begin(this.#history, at, packet, direction, rule.id, this.#now);
-    return this.#pass(name, at.id, R.delivered, rule.id, 'rule');
+    const room = !begins(packet) || begin(this.#history, at, packet, direction, rule.id, this.#now);
+    return this.#pass(name, at.id, room ? R.delivered : R.trackingFull, rule.id, 'rule');
   }
 
   #matching(at: NetworkInterface, direction: Direction): readonly SecurityGroupRule[] {

@@ -1,0 +1,32 @@
+// The switch's compiled tables and the evaluator that follows EC2's documents decide alike, whatever
+// the rules and the packets are. VIRTFN_CASES=1000000 for the full number, VIRTFN_SEED=n for another
+// run; a disagreement is printed with its seed and as few events as it needs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describe, packetsPerWorld, playWorld } from './vpc-differential.ts';
+
+const cases = Number(process.env['VIRTFN_CASES'] ?? 40_000);
+const firstSeed = Number(process.env['VIRTFN_SEED'] ?? 1);
+
+/** What must have been met, or the worlds are too tame to show anything. */
+const verdicts = [
+  ...['delivered', 'answered', 'spoofedSource', 'sgEgressNone', 'sgIngressNone', 'aclOutDenied'],
+  ...['aclInDenied', 'noRoute', 'blackhole', 'wrongDestination', 'trackingFull', 'fragmentUnknown'],
+  ...['noSuchAddress', 'notCarried', 'noPublicAddress', 'noGateway', 'otherSubnet', 'reflected'],
+  ...['noReceiver', 'rule', 'tracked', 'related', 'untracked'],
+];
+
+test(`${cases} packets from seed ${firstSeed} on: the switch and the evaluator agree`, (t) => {
+  const met = new Map<string, number>();
+  const worlds = Math.ceil(cases / packetsPerWorld);
+  for (let seed = firstSeed; seed < firstSeed + worlds; seed++) {
+    const world = playWorld(seed);
+    for (const [verdict, n] of world.outcomes) met.set(verdict, (met.get(verdict) ?? 0) + n);
+    if (world.disagreement !== null) assert.fail(describe(world));
+  }
+  t.diagnostic([...met].map(([verdict, n]) => `${verdict} ${n}`).join(', '));
+  assert.deepEqual(
+    verdicts.filter((verdict) => !met.has(verdict)),
+    [],
+  );
+});

@@ -1,0 +1,479 @@
+/**
+ * Random VPCs, changes of their rules, and packets through them, for the differential test. Pools of
+ * addresses and ports are small, so that rules and connections meet often.
+ */
+import type { Prng } from '../../src/lib/prng.ts';
+import { defaultAcl, defaultGroup, emptyModel, newAcl } from '../../src/vpc/defaults.ts';
+import { type Packet, reversed } from '../../src/vpc/evaluate-packet.ts';
+import type {
+  NetworkAcl,
+  NetworkAclEntry,
+  NetworkInterface,
+  PrefixList,
+  Route,
+  RouteTable,
+  RulePeer,
+  SecurityGroup,
+  SecurityGroupRule,
+  Subnet,
+  Vpc,
+  VpcModel,
+} from '../../src/vpc/model.ts';
+
+const ports = [22, 53, 80, 5432, 40_000, 40_001] as const;
+const protocolNumbers = [6, 6, 6, 17, 17, 1, 58, 47, 50] as const;
+const outside = ['192.0.2.7', '198.51.100.9', '2001:db8:ffff::7'] as const;
+
+const times = <T>(n: number, make: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => make(i));
+
+/** A few VPCs; two of them may have the same addresses. */
+export function randomModel(random: Prng): VpcModel {
+  return times(1 + random.below(3), (i) => randomVpc(random, i)).reduce(merged, emptyModel);
+}
+
+const merged = (a: VpcModel, b: VpcModel): VpcModel => ({
+  ...a,
+  vpcs: [...a.vpcs, ...b.vpcs],
+  subnets: [...a.subnets, ...b.subnets],
+  interfaces: [...a.interfaces, ...b.interfaces],
+  securityGroups: [...a.securityGroups, ...b.securityGroups],
+  networkAcls: [...a.networkAcls, ...b.networkAcls],
+  routeTables: [...a.routeTables, ...b.routeTables],
+  prefixLists: [...a.prefixLists, ...b.prefixLists],
+  internetGateways: [...a.internetGateways, ...b.internetGateways],
+  egressOnlyInternetGateways: [...a.egressOnlyInternetGateways, ...b.egressOnlyInternetGateways],
+});
+
+function randomVpc(random: Prng, v: number): VpcModel {
+  const second = random.oneIn(2) ? 0 : v;
+  const dual = !random.oneIn(3);
+  const vpc: Vpc = {
+    id: `vpc-${v}`,
+    cidrs: [`10.${second}.0.0/16`, ...(random.oneIn(3) ? [`100.64.${v}.0/24`] : [])],
+    ...(dual ? { ipv6Cidrs: [`2001:db8:${second}::/56`] } : {}),
+  };
+  const acls = times(1 + random.below(3), (i) => `acl-${v}${i}`);
+  const tables = times(1 + random.below(3), (i) => `rtb-${v}${i}`);
+  const subnets = times(
+    1 + random.below(3),
+    (i): Subnet => ({
+      id: `subnet-${v}${i}`,
+      vpc: vpc.id,
+      zone: `us-east-1${'abc'[i]}`,
+      cidr: `10.${second}.${i}.0/24`,
+      ...(dual ? { ipv6Cidr: `2001:db8:${second}:${i}::/64` } : {}),
+      networkAcl: random.pick(acls),
+      routeTable: random.pick(tables),
+    }),
+  );
+  const groups = times(1 + random.below(4), (i) => `sg-${v}${i}`);
+  const interfaces = times(2 + random.below(4), (i) =>
+    randomInterface(random, v, i, subnets, groups),
+  );
+  const lists = times(random.below(3), (i) => `pl-${v}${i}`);
+  const partial: VpcModel = {
+    ...emptyModel,
+    vpcs: [vpc],
+    subnets,
+    interfaces,
+    prefixLists: lists.map((id) => randomList(random, id, interfaces)),
+    internetGateways: [{ id: `igw-${v}`, vpc: vpc.id }],
+    egressOnlyInternetGateways: [{ id: `eigw-${v}`, vpc: vpc.id }],
+    securityGroups: groups.map((id) => ({ ...defaultGroup(vpc, id), name: id })),
+    networkAcls: acls.map((id) => defaultAcl(vpc, id)),
+    routeTables: tables.map((id) => ({ id, vpc: vpc.id, routes: [] })),
+  };
+  return {
+    ...partial,
+    securityGroups: partial.securityGroups.map((group) => randomGroup(random, partial, group)),
+    networkAcls: partial.networkAcls.map((acl) => randomAcl(random, partial, acl)),
+    routeTables: partial.routeTables.map((table) => randomTable(random, partial, table)),
+  };
+}
+
+function randomInterface(
+  random: Prng,
+  v: number,
+  i: number,
+  subnets: readonly Subnet[],
+  groups: readonly string[],
+): NetworkInterface {
+  const subnet = random.pick(subnets);
+  const base = subnet.cidr.replace('0/24', '');
+  const addresses = times(1 + random.below(2), (n) => ({
+    address: `${base}${10 + i + 100 * n}`,
+    ...(random.oneIn(3) ? { publicAddress: `203.0.113.${10 * v + i + 100 * n}` } : {}),
+  }));
+  const prefix6 = subnet.ipv6Cidr?.replace('/64', '');
+  return {
+    id: `eni-${v}${i}`,
+    subnet: subnet.id,
+    mac: `02:00:00:00:0${v}:0${i}`,
+    addresses,
+    ...(prefix6 === undefined ? {} : { ipv6Addresses: [`${prefix6}${(16 + i).toString(16)}`] }),
+    groups: someOf(random, groups),
+    ...(random.oneIn(3) ? { sourceDestCheck: false } : {}),
+    instance: `i-${v}${random.oneIn(3) ? 0 : i}`,
+    ...(random.oneIn(3) ? { tracking: randomTracking(random) } : {}),
+  };
+}
+
+/** Seldom none. */
+function someOf(random: Prng, groups: readonly string[]): string[] {
+  const some = groups.filter(() => random.oneIn(2));
+  return some.length > 0 || random.oneIn(10) ? some : [random.pick(groups)];
+}
+
+const randomTracking = (random: Prng) => ({
+  tcpEstablishedSeconds: random.pick([60, 350, 432_000]),
+  udpSeconds: random.pick([30, 45, 60]),
+  udpStreamSeconds: random.pick([60, 120, 180]),
+});
+
+const randomList = (
+  random: Prng,
+  id: string,
+  interfaces: readonly NetworkInterface[],
+): PrefixList => ({
+  id,
+  name: id,
+  cidrs: times(random.below(4), () => randomCidr(random, interfaces)),
+});
+
+/** All, some, or one of the addresses that there are. */
+function randomCidr(random: Prng, interfaces: readonly NetworkInterface[]): string {
+  const own = random.pick(interfaces);
+  const v4 = own.addresses[0]?.address ?? '10.0.0.10';
+  const v6 = own.ipv6Addresses?.[0] ?? '2001:db8::10';
+  const is6 = random.oneIn(3);
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return is6 ? '::/0' : '0.0.0.0/0';
+    case 2:
+      return is6 ? `${v6}/128` : `${v4}/32`;
+    case 3:
+      return is6
+        ? `${v6}/${random.pick([64, 56, 124, 127])}`
+        : `${v4}/${random.pick([16, 24, 28, 31])}`;
+    case 4:
+      return is6 ? '2001:db8::/32' : '10.0.0.0/8';
+    default:
+      return is6
+        ? `${outside[2]}/128`
+        : `${random.pick([outside[0], outside[1]])}/${random.pick([24, 32])}`;
+  }
+}
+
+const networksOf = (model: VpcModel, vpc: string): readonly NetworkInterface[] =>
+  model.interfaces.filter(
+    ({ subnet }) => model.subnets.find(({ id }) => id === subnet)?.vpc === vpc,
+  );
+
+export function randomGroup(random: Prng, model: VpcModel, group: SecurityGroup): SecurityGroup {
+  const rules = (side: string): SecurityGroupRule[] =>
+    times(random.below(side === 'in' ? 6 : 4), (i) => ({
+      id: `sgr-${group.id}-${side}-${i}`,
+      ...randomWhat(random),
+      peer: randomPeer(random, model, group.vpc),
+    }));
+  const open: SecurityGroupRule[] = ['0.0.0.0/0', '::/0'].map((cidr, i) => ({
+    id: `sgr-${group.id}-open-${i}`,
+    protocol: -1,
+    peer: { cidr },
+  }));
+  return {
+    ...group,
+    inbound: rules('in'),
+    outbound: random.oneIn(4) ? rules('out') : open,
+  };
+}
+
+function randomWhat(random: Prng): Omit<SecurityGroupRule, 'id' | 'peer'> {
+  const protocol = random.oneIn(3) ? -1 : random.pick(protocolNumbers);
+  if (protocol === 6 || protocol === 17) return { protocol, ...randomRange(random) };
+  if ((protocol === 1 || protocol === 58) && !random.oneIn(3)) {
+    const fromPort = random.pick(protocol === 1 ? [-1, 8, 0, 3, 13] : [-1, 128, 129, 1]);
+    return { protocol, fromPort, toPort: fromPort === -1 ? -1 : random.pick([-1, 0, 3]) };
+  }
+  return { protocol };
+}
+
+function randomRange(random: Prng): { fromPort?: number; toPort?: number } {
+  if (random.oneIn(4)) return random.oneIn(2) ? {} : { fromPort: 0, toPort: 65_535 };
+  const [a, b] = [random.pick(ports), random.pick(ports)];
+  return random.oneIn(2)
+    ? { fromPort: a, toPort: a }
+    : { fromPort: Math.min(a, b), toPort: Math.max(a, b) };
+}
+
+function randomPeer(random: Prng, model: VpcModel, vpc: string): RulePeer {
+  const groups = model.securityGroups.filter((group) => group.vpc === vpc);
+  const [list] = model.prefixLists.length > 0 ? [random.pick(model.prefixLists)] : [];
+  if (random.oneIn(4)) return { group: random.pick(groups).id };
+  if (list !== undefined && random.oneIn(5)) return { prefixList: list.id };
+  return { cidr: randomCidr(random, networksOf(model, vpc)) };
+}
+
+export function randomAcl(random: Prng, model: VpcModel, acl: NetworkAcl): NetworkAcl {
+  const entries = (): NetworkAclEntry[] => {
+    const numbers = [...new Set(times(random.below(5), () => 10 * (1 + random.below(12))))];
+    return numbers.map((number) => randomEntry(random, model, acl.vpc, number));
+  };
+  const vpc = { id: acl.vpc, cidrs: [], ipv6Cidrs: ['::/0'] };
+  const whole = random.oneIn(5) ? newAcl(vpc, acl.id) : defaultAcl(vpc, acl.id);
+  return {
+    ...acl,
+    inbound: random.oneIn(2) ? whole.inbound : withoutTwice([...entries(), ...whole.inbound]),
+    outbound: random.oneIn(2) ? whole.outbound : withoutTwice([...entries(), ...whole.outbound]),
+  };
+}
+
+const withoutTwice = (entries: readonly NetworkAclEntry[]): NetworkAclEntry[] =>
+  entries.filter(({ number }, i) => entries.findIndex((one) => one.number === number) === i);
+
+function randomEntry(random: Prng, model: VpcModel, vpc: string, number: number): NetworkAclEntry {
+  const { protocol, fromPort, toPort } = randomWhat(random);
+  const isIcmp = protocol === 1 || protocol === 58;
+  const what = isIcmp
+    ? { icmpType: fromPort ?? -1, icmpCode: toPort ?? -1 }
+    : {
+        ...(fromPort === undefined ? {} : { fromPort }),
+        ...(toPort === undefined ? {} : { toPort }),
+      };
+  return {
+    number,
+    action: random.oneIn(2) ? 'allow' : 'deny',
+    protocol,
+    cidr: randomCidr(random, networksOf(model, vpc)),
+    ...what,
+  };
+}
+
+export function randomTable(random: Prng, model: VpcModel, table: RouteTable): RouteTable {
+  const inside = networksOf(model, table.vpc);
+  const targets = [
+    ...inside.map(({ id }) => id),
+    'blackhole',
+    'eni-gone',
+    ...model.internetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
+    ...model.egressOnlyInternetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
+  ];
+  const destinations = [
+    '0.0.0.0/0',
+    '::/0',
+    '192.0.2.0/24',
+    '192.0.2.0/28',
+    '2001:db8:ffff::/48',
+    ...model.subnets.filter(({ vpc }) => vpc === table.vpc).map(({ cidr }) => cidr),
+    ...model.subnets
+      .filter(({ vpc }) => vpc === table.vpc)
+      .flatMap(({ ipv6Cidr }) => ipv6Cidr ?? []),
+    ...model.prefixLists.slice(0, 1).map(({ id }) => id),
+  ];
+  const chosen = [...new Set(times(random.below(5), () => random.pick(destinations)))];
+  return {
+    ...table,
+    routes: chosen.map((destination): Route => {
+      const isV6 = destination.includes(':');
+      const fit = targets.filter((target) => isV6 || !target.startsWith('eigw-'));
+      return { destination, target: random.pick(fit) };
+    }),
+  };
+}
+
+/** One thing of the model is another one; all the rest stays the very same object. */
+export function changed(random: Prng, model: VpcModel): VpcModel {
+  switch (random.below(7)) {
+    case 0:
+    case 1:
+      return {
+        ...model,
+        securityGroups: one(random, model.securityGroups, (group) =>
+          randomGroup(random, model, group),
+        ),
+      };
+    case 2:
+      return {
+        ...model,
+        networkAcls: one(random, model.networkAcls, (acl) => randomAcl(random, model, acl)),
+      };
+    case 3:
+      return {
+        ...model,
+        routeTables: one(random, model.routeTables, (table) => randomTable(random, model, table)),
+      };
+    case 4:
+      return {
+        ...model,
+        interfaces: one(random, model.interfaces, (at) => changedInterface(random, model, at)),
+      };
+    case 5:
+      return {
+        ...model,
+        prefixLists: one(random, model.prefixLists, (list) =>
+          randomList(random, list.id, model.interfaces),
+        ),
+      };
+    default:
+      return {
+        ...model,
+        subnets: one(random, model.subnets, (subnet) => changedSubnet(random, model, subnet)),
+      };
+  }
+}
+
+function one<T>(random: Prng, things: readonly T[], change: (thing: T) => T): readonly T[] {
+  const at = random.below(things.length);
+  return things.map((thing, i) => (i === at ? change(thing) : thing));
+}
+
+function changedInterface(random: Prng, model: VpcModel, at: NetworkInterface): NetworkInterface {
+  const vpc = model.subnets.find(({ id }) => id === at.subnet)?.vpc;
+  const groups = model.securityGroups.filter((group) => group.vpc === vpc).map(({ id }) => id);
+  if (random.oneIn(3)) return { ...at, sourceDestCheck: random.oneIn(2) };
+  if (random.oneIn(3)) return { ...at, addresses: at.addresses.slice(0, 1) };
+  return { ...at, groups: someOf(random, groups) };
+}
+
+function changedSubnet(random: Prng, model: VpcModel, subnet: Subnet): Subnet {
+  const acls = model.networkAcls.filter(({ vpc }) => vpc === subnet.vpc);
+  const tables = model.routeTables.filter(({ vpc }) => vpc === subnet.vpc);
+  return { ...subnet, networkAcl: random.pick(acls).id, routeTable: random.pick(tables).id };
+}
+
+// Packets.
+
+const flags = [0x02, 0x12, 0x10, 0x18, 0x10, 0x18, 0x11, 0x04] as const;
+
+/** What was sent before, so that answers and repetitions are frequent. */
+export type Sent = { readonly packet: Packet; readonly deliveredTo: string | null };
+
+export function randomPacket(random: Prng, model: VpcModel, recent: readonly Sent[]): Packet {
+  if (recent.length > 0 && !random.oneIn(3)) return follow(random, model, random.pick(recent));
+  return fresh(random, model);
+}
+
+function fresh(random: Prng, model: VpcModel): Packet {
+  const from = random.pick(model.interfaces);
+  const vpc = model.subnets.find(({ id }) => id === from.subnet)?.vpc ?? '';
+  const peers = networksOf(model, vpc);
+  const others = peers.filter(({ id }) => id !== from.id);
+  const to = random.pick(random.oneIn(20) ? model.interfaces : others);
+  const is6 = random.oneIn(3) && (from.ipv6Addresses?.length ?? 0) > 0;
+  const source = is6 ? (from.ipv6Addresses?.[0] ?? '') : random.pick(from.addresses).address;
+  const spoofed = random.pick(peers).addresses[0]?.address ?? source;
+  return {
+    from: from.id,
+    to: macOf(random, model, from, to),
+    source: !is6 && random.oneIn(20) ? spoofed : source,
+    destination: destinationOf(random, to, is6),
+    ...(random.oneIn(60) ? { foreignMac: true } : {}),
+    ...randomL4(random, is6),
+  };
+}
+
+function macOf(
+  random: Prng,
+  model: VpcModel,
+  from: NetworkInterface,
+  to: NetworkInterface,
+): Packet['to'] {
+  if (from.subnet === to.subnet && !random.oneIn(3)) return { interface: to.id };
+  if (random.oneIn(40)) return random.pick(['group', 'nobody'] as const);
+  if (random.oneIn(40)) return { interface: random.pick(model.interfaces).id };
+  return 'router';
+}
+
+function destinationOf(random: Prng, to: NetworkInterface, is6: boolean): string {
+  if (random.oneIn(10)) return is6 ? outside[2] : random.pick([outside[0], outside[1]]);
+  if (random.oneIn(30)) return is6 ? 'fd00:ec2::254' : random.pick(services);
+  if (random.oneIn(30)) return is6 ? '2001:db8::dead' : '10.0.1.200';
+  if (!is6) return random.pick(to.addresses).address;
+  return to.ipv6Addresses?.[0] ?? outside[2];
+}
+
+const services = [
+  '169.254.169.254',
+  '169.254.169.253',
+  '169.254.169.123',
+  '10.0.0.2',
+  '10.0.0.1',
+  '169.254.7.7',
+] as const;
+
+type L4 = Omit<Packet, 'from' | 'to' | 'source' | 'destination'>;
+
+function randomL4(random: Prng, is6: boolean): L4 {
+  const protocol = random.pick(is6 ? [6, 6, 17, 17, 58, 58, 47] : [6, 6, 17, 17, 1, 1, 47]);
+  const fragment = random.oneIn(25)
+    ? { fragment: { id: random.below(4), part: random.pick(['first', 'later'] as const) } }
+    : {};
+  if (protocol === 6 || protocol === 17)
+    return {
+      protocol,
+      sourcePort: random.pick(ports),
+      destinationPort: random.pick(ports),
+      ...(protocol === 6 ? { tcpFlags: random.pick(flags) } : {}),
+      ...fragment,
+    };
+  if (protocol === 47) return { protocol, ...fragment };
+  const types = is6 ? [128, 128, 129, 1, 2, 100] : [8, 8, 0, 3, 13, 14, 11, 9];
+  return {
+    protocol,
+    icmpType: random.pick(types),
+    icmpCode: random.pick([0, 0, 3]),
+    icmpId: random.below(3),
+  };
+}
+
+/** The same again, an answer from whoever got it, an error about it, or a later fragment of it. */
+function follow(random: Prng, model: VpcModel, { packet, deliveredTo }: Sent): Packet {
+  const at = model.interfaces.find(({ id }) => id === deliveredTo);
+  const again: Packet =
+    packet.protocol === 6 ? { ...packet, tcpFlags: random.pick(flags) } : packet;
+  if (at === undefined || random.oneIn(3)) return again;
+  // An appliance passes on what it was given.
+  if (random.oneIn(6)) return { ...again, from: at.id, to: 'router' };
+  if (packet.fragment !== undefined && random.oneIn(2))
+    return { ...packet, fragment: { ...packet.fragment, part: 'later' } };
+  const sender = model.interfaces.find(({ id }) => id === packet.from);
+  const to: Packet['to'] =
+    sender?.subnet === at.subnet && random.oneIn(2) ? { interface: packet.from } : 'router';
+  if (random.oneIn(6) && packet.fragment === undefined) return errorAbout(random, packet, at, to);
+  const { about: _about, fragment: _fragment, ...rest } = again;
+  return { ...rest, ...reversed(rest), from: at.id, to, ...answered(random, packet) };
+}
+
+function answered(random: Prng, { icmpType }: Packet): { icmpType?: number } {
+  if (icmpType === undefined || random.oneIn(4)) return {};
+  const answers: Record<number, number> = { 8: 0, 13: 14, 128: 129 };
+  return { icmpType: answers[icmpType] ?? icmpType };
+}
+
+function errorAbout(random: Prng, packet: Packet, at: NetworkInterface, to: Packet['to']): Packet {
+  const is6 = packet.source.includes(':');
+  const own = is6 ? at.ipv6Addresses?.[0] : at.addresses[0]?.address;
+  const { from: _from, to: _to, about: _about, ...about } = packet;
+  return {
+    from: at.id,
+    to,
+    source: random.oneIn(2) ? packet.destination : (own ?? packet.destination),
+    destination: random.oneIn(8) ? packet.destination : packet.source,
+    protocol: is6 ? 58 : 1,
+    icmpType: is6 ? random.pick([1, 2, 3, 4]) : random.pick([3, 4, 5, 11, 12]),
+    icmpCode: random.pick([0, 3, 4]),
+    icmpId: 0,
+    about,
+  };
+}
+
+/** Seconds until the next packet: none, mostly; or around one of the time-outs. */
+export function randomPause(random: Prng): number {
+  if (!random.oneIn(4)) return 0;
+  return random.pick([
+    0.001, 1, 9, 10, 11, 29, 30, 31, 44, 46, 59, 60, 61, 119, 121, 179, 181, 349, 351, 599, 601,
+    432_001,
+  ]);
+}
