@@ -107,9 +107,15 @@ export function mapped(fn: PciFunction): PciFunction {
 }
 
 export class SimLab {
-  readonly clock = new VirtualClock();
-  readonly switch = new Switch({ clock: this.clock });
+  readonly clock: VirtualClock;
+  readonly switch: Switch;
   readonly guests: SimGuest[] = [];
+
+  /** `network`: an Ethernet unless told. */
+  constructor(clock = new VirtualClock(), network = new Switch({ clock })) {
+    this.clock = clock;
+    this.switch = network;
+  }
 
   add(options: GuestOptions = {}): SimGuest {
     const guest = new SimGuest(this, this.guests.length, options);

@@ -473,7 +473,7 @@ function errorAbout(random: Prng, packet: Packet, at: NetworkInterface, to: Pack
 export function randomPause(random: Prng): number {
   if (!random.oneIn(4)) return 0;
   return random.pick([
-    0.001, 1, 9, 10, 11, 29, 30, 31, 44, 46, 59, 60, 61, 119, 121, 179, 181, 349, 351, 599, 601,
+    0.5, 1, 9, 10, 11, 29, 30, 31, 44, 46, 59, 60, 61, 119, 121, 179, 181, 349, 351, 599, 601,
     432_001,
   ]);
 }
