@@ -128,9 +128,13 @@ function outcomeOf(judgement: Judgement): string {
   return hasRule(judgement) ? `${verdict} by ${ruleOf(judgement)}` : `${verdict}`;
 }
 
-/** Groups, ACLs and routes are decided by rules. */
-const hasRule = ({ gates, service }: Judgement): boolean =>
-  service === null && /groups|ACL|route|fragment/.test(gates.at(-1)?.gate ?? '');
+/** Groups, ACLs and routes are decided by rules; of fragments, what their first one was. */
+function hasRule({ gates, service, rule }: Judgement): boolean {
+  const gate = gates.at(-1)?.gate ?? '';
+  return (
+    service === null && (/groups|ACL|route/.test(gate) || (gate === 'fragment' && rule !== null))
+  );
+}
 
 const ruleOf = ({ rule }: Judgement): string => rule ?? 'none';
 
