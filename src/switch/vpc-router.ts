@@ -48,6 +48,8 @@ export type VpcRouterOptions = {
   readonly fragments?: number;
 };
 
+/** In the key of fragments that came by a gateway, with the slot of their receiver. */
+const fromOutside = 1 << 18;
 /** A flow's decision that did not hold: the packet goes the long way. */
 const stale = -1;
 
@@ -137,18 +139,29 @@ export class VpcRouter implements Forwarder {
   }
 
   /**
-   * A frame from outside, by a gateway of VPC `vpc`: to whoever has its destination address there,
-   * if the subnet's ACL and the interface's groups let it in. It waits in its receiver's queue.
+   * A frame from a gateway of VPC `vpc`, translated already: to whoever has its destination address
+   * there, if the subnet's ACL and the interface's groups let it in. It waits in its receiver's
+   * queue. `subnet`: the place of the gateway's own, when it does not come from outside.
    */
-  enter(vpc: string, frame: Frame): Reason {
+  enter(vpc: string, frame: Frame, subnet = -1): Reason {
     this.rule = null;
     frame.parse();
-    const { packet } = this.#judge;
-    if (!packet.read(frame.head, frame.headLength, frame.headers)) return R.malformed;
+    const h = frame.headers;
+    const { packet, decision } = this.#judge;
+    const isLater = h.fragment === fragment.later;
+    if (h.malformed || h.ipVersion === 0) return R.malformed;
+    if (isLater) packet.readFragment(h);
+    else if (!packet.read(frame.head, frame.headLength, h)) return R.malformed;
     const nic = this.#nics.ownerIn(vpc, packet);
     if (nic === null) return R.noSuchAddress;
     if (nic.port === null) return R.noReceiver;
-    const decision = this.#judge.inward(nic, frame, this.#delivery.now());
+    const now = this.#delivery.now();
+    const id = h.identification;
+    if (!isLater) this.#judge.inward(nic, frame, now, subnet);
+    else if (!this.#fragments.find(nic.slot | fromOutside, packet, id, now, decision))
+      return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
+    if (h.fragment === fragment.first)
+      this.#fragments.keep(nic.slot | fromOutside, packet, id, now, decision);
     this.rule = decision.rule;
     if (decision.reason !== R.delivered)
       return this.#delivery.refuseAt(nic.port, frame, null, decision.reason);

@@ -11,7 +11,7 @@ import { Decision, place, side } from './decision.ts';
 import { type FilterTable, noGroups, type RuleTable } from './filter-table.ts';
 import type { Nic } from './nic.ts';
 import { icmpErrorBytes, kind, Packet } from './packet.ts';
-import type { ByVersion, Policy, SubnetTables } from './policy.ts';
+import type { AclTables, ByVersion, GatewayTables, Policy, SubnetTables } from './policy.ts';
 import { type CompiledRoute, target } from './route-table.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -54,20 +54,24 @@ export class Judge {
     const to = this.#to;
     if (to === null) return this.#leave(from, subnet);
     const other = this.#subnetOf(to);
-    if (other !== subnet && !this.#leavesSubnet(subnet)) return decision;
+    if (other !== subnet && !this.#crosses(subnet, true)) return decision;
     decision.place = place.receiver;
     decision.to = to.slot;
     return this.#arrive(to, frame, other === subnet ? null : other, direct ? from : null, now);
   }
 
-  /** Decides about `packet`, which came to `to` from outside its VPC. */
-  inward(to: Nic, frame: Frame, now: number): Decision {
+  /**
+   * Decides about `packet`, which came to `to` by a gateway: from outside the VPC, or from the
+   * gateway's own subnet, whose place it then has.
+   */
+  inward(to: Nic, frame: Frame, now: number, subnet: number): Decision {
     const { decision } = this;
     decision.clear();
     decision.place = place.receiver;
     decision.to = to.slot;
     decision.routed = true;
-    return this.#arrive(to, frame, this.#subnetOf(to), null, now);
+    const entered = to.tables.subnet === subnet ? null : this.#subnetOf(to);
+    return this.#arrive(to, frame, entered, null, now);
   }
 
   /** Whether a frame belongs to a tracked connection of `nic`. */
@@ -126,12 +130,17 @@ export class Judge {
     if (this.#to === from) this.#closed = R.reflected;
   }
 
-  /** Out of the VPC, by a gateway. */
+  /** To a gateway: out of the subnet, and into that of a NAT gateway when it is another one. */
   #leave(from: Nic, subnet: SubnetTables): Decision {
     const { decision, packet } = this;
-    if (!this.#leavesSubnet(subnet)) return decision;
-    const gateway = this.#places.policy.gateways[this.#gateway];
-    if (gateway?.kind === 'internet' && packet.version === 4) {
+    const { policy } = this.#places;
+    const gateway = policy.gateways[this.#gateway] as GatewayTables;
+    const other = policy.subnets[gateway.subnet];
+    if (other !== subnet) {
+      if (!this.#crosses(subnet, true)) return decision;
+      if (other !== undefined && !this.#crosses(other, false)) return decision;
+    }
+    if (gateway.kind === 'internet' && packet.version === 4) {
       const { translated } = from.tables;
       let i = 0;
       while (i < translated.length && translated[i] !== packet.s3) i++;
@@ -153,7 +162,7 @@ export class Judge {
     now: number,
   ): Decision {
     const { decision } = this;
-    if (subnet !== null && !this.#entersSubnet(subnet)) return decision;
+    if (subnet !== null && !this.#crosses(subnet, false)) return decision;
     if (to.tables.sourceDestCheck && this.ownerOfDestination(to) !== to.index)
       return this.#refuse(R.wrongDestination);
     const verdict = this.#groups(to, frame, false, false, sender?.tables.groups ?? noGroups, now);
@@ -175,27 +184,16 @@ export class Judge {
     return this.#refuse(verdict).reason === R.delivered;
   }
 
-  #leavesSubnet(subnet: SubnetTables): boolean {
+  /** The ACL at a subnet's edge, for a packet that leaves it (`outward`) or enters it. */
+  #crosses(subnet: SubnetTables, outward: boolean): boolean {
     const { packet, decision } = this;
-    const acl = this.#places.policy.acls[subnet.acl];
-    if (acl === undefined) return this.#refuse(R.aclOutDenied).reason === R.delivered;
-    const table = packet.version === 4 ? acl.outbound.v4 : acl.outbound.v6;
-    const row = this.#match(table, true, noGroups);
-    decision.rule = table.names[row] ?? acl.finalOutbound;
+    const acl = this.#places.policy.acls[subnet.acl] as AclTables;
+    const tables = outward ? acl.outbound : acl.inbound;
+    const table = packet.version === 4 ? tables.v4 : tables.v6;
+    const row = this.#match(table, outward, noGroups);
+    decision.rule = table.names[row] ?? (outward ? acl.finalOutbound : acl.finalInbound);
     if (row >= 0 && table.allow[row] === 1) return true;
-    this.#refuse(R.aclOutDenied);
-    return false;
-  }
-
-  #entersSubnet(subnet: SubnetTables): boolean {
-    const { packet, decision } = this;
-    const acl = this.#places.policy.acls[subnet.acl];
-    if (acl === undefined) return this.#refuse(R.aclInDenied).reason === R.delivered;
-    const table = packet.version === 4 ? acl.inbound.v4 : acl.inbound.v6;
-    const row = this.#match(table, false, noGroups);
-    decision.rule = table.names[row] ?? acl.finalInbound;
-    if (row >= 0 && table.allow[row] === 1) return true;
-    this.#refuse(R.aclInDenied);
+    this.#refuse(outward ? R.aclOutDenied : R.aclInDenied);
     return false;
   }
 

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readMac } from '../net/ethernet.ts';
+import { Frame } from '../net/frame.ts';
+import { R, reasonNames } from '../net/reasons.ts';
+import type { Gateway } from '../switch/gateway.ts';
+import type { NetworkAcl, VpcModel } from './model.ts';
+import { everything, nic, openAcl, subnet, testModel } from './testing-model.ts';
+import { RegionLab, type Send } from './testing-region.ts';
+import { routerMac } from './well-known.ts';
+
+/** Keeps what leaves, by the gateway's id. */
+class FakeGateway implements Gateway {
+  readonly left: string[] = [];
+  answer: number = R.delivered;
+
+  leave({ id }: { readonly id: string }): number {
+    this.left.push(id);
+    return this.answer;
+  }
+}
+
+const outbound = {
+  ...everything('sg-1'),
+  inbound: [{ id: 'sgr-in', protocol: 1, fromPort: -1, toPort: -1, peer: { cidr: '0.0.0.0/0' } }],
+};
+
+const model = (more: Partial<VpcModel> = {}): VpcModel =>
+  testModel({
+    subnets: [subnet(0), subnet(1, { routeTable: 'rtb-2', networkAcl: 'acl-2' })],
+    interfaces: [
+      nic('a', 0, { addresses: [{ address: '10.0.0.11', publicAddress: '198.51.100.11' }] }),
+      nic('b', 0),
+      nic('c', 1),
+    ],
+    securityGroups: [outbound],
+    networkAcls: [openAcl('acl-1'), openAcl('acl-2')],
+    internetGateways: [{ id: 'igw-1', vpc: 'vpc-1' }],
+    natGateways: [{ id: 'nat-1', subnet: 'subnet-0', address: '10.0.0.99' }],
+    routeTables: [
+      { id: 'rtb-1', vpc: 'vpc-1', routes: [{ destination: '0.0.0.0/0', target: 'igw-1' }] },
+      { id: 'rtb-2', vpc: 'vpc-1', routes: [{ destination: '0.0.0.0/0', target: 'nat-1' }] },
+    ],
+    ...more,
+  });
+
+function lab(more: Partial<VpcModel> = {}) {
+  const gateway = new FakeGateway();
+  const made = new RegionLab(model(more));
+  made.region.router.connect(gateway);
+  return { lab: made, gateway };
+}
+
+const out: Send = { protocol: 'udp', dst: '192.0.2.1', srcPort: 4000, dstPort: 53 };
+
+/** What came from outside, translated already. */
+function enter(region: RegionLab['region'], bytes: Uint8Array, from = -1): string {
+  const frame = new Frame();
+  frame.load(bytes, 0, bytes.length);
+  const verdict = reasonNames[region.router.enter('vpc-1', frame, from)] as string;
+  region.network.flush();
+  return verdict;
+}
+
+test('a gateway is handed what a route sends there; without one there is no way out', () => {
+  const { lab: it, gateway } = lab();
+  for (let i = 0; i < 2; i++) assert.equal(it.send('a', 'a', out), 'delivered');
+  assert.equal(it.send('b', 'b', out), 'noPublicAddress');
+  for (let i = 0; i < 2; i++) assert.equal(it.send('c', 'c', out), 'delivered');
+  assert.deepEqual(gateway.left, ['igw-1', 'igw-1', 'nat-1', 'nat-1']);
+  gateway.answer = R.natPortsExhausted;
+  assert.equal(it.send('c', 'c', out), 'natPortsExhausted');
+  it.region.router.connect(null);
+  assert.equal(it.send('a', 'a', out), 'noGateway');
+});
+
+test('through a NAT gateway flows are tracked that would not be elsewhere', () => {
+  const open = lab({ securityGroups: [everything('sg-1')] }).lab;
+  open.send('a', 'a', out);
+  assert.equal(open.region.router.trackedConnections(), 0);
+  open.send('c', 'c', out);
+  assert.equal(open.region.router.trackedConnections(), 1);
+});
+
+test('an answer from outside enters by ACL and groups, with the MACs of its subnet', () => {
+  const { lab: it } = lab();
+  const answer = it.packet('b', 'a', {
+    ...out,
+    src: '192.0.2.1',
+    dst: '10.0.0.11',
+    srcPort: 53,
+    dstPort: 4000,
+  });
+  assert.equal(enter(it.region, answer), 'sgIngressNone');
+  assert.equal(it.counters('a')['rx_sgIngressNone'], 1);
+  it.send('a', 'a', out);
+  assert.equal(enter(it.region, answer), 'queued');
+  const [got] = it.take('a') as [Uint8Array];
+  assert.equal(readMac(got, 0), 0x02_00_00_00_00_01);
+  assert.equal(readMac(got, 6), routerMac('subnet-0'));
+  const nobody = it.packet('b', 'a', { ...out, dst: '10.0.0.77' });
+  assert.equal(enter(it.region, nobody), 'noSuchAddress');
+  assert.equal(enter(it.region, answer.slice(0, 30)), 'malformed');
+});
+
+test('fragments from outside follow their first one', () => {
+  const { lab: it } = lab();
+  it.send('a', 'a', out);
+  const piece = (offset: number, more: boolean) => {
+    const edit = (bytes: Uint8Array): void => bytes.set([more ? 0x20 : 0, offset], 20);
+    const ports = { srcPort: 53, dstPort: 4000, payload: new Uint8Array(16) };
+    return it.packet('b', 'a', { ...out, ...ports, src: '192.0.2.1', dst: '10.0.0.11', edit });
+  };
+  assert.equal(enter(it.region, piece(3, false)), 'fragmentUnknown');
+  assert.equal(enter(it.region, piece(0, true)), 'queued');
+  assert.equal(enter(it.region, piece(3, false)), 'queued');
+  assert.equal(it.take('a').length, 2);
+});
+
+test("a NAT gateway's subnet is entered by its ACL, unless the sender is in it", () => {
+  const deny: NetworkAcl = { ...openAcl('acl-1'), inbound: [] };
+  const here = nic('d', 0);
+  const { lab: it, gateway } = lab({
+    networkAcls: [deny, openAcl('acl-2')],
+    subnets: [
+      subnet(0, { routeTable: 'rtb-2' }),
+      subnet(1, { routeTable: 'rtb-2', networkAcl: 'acl-2' }),
+    ],
+    interfaces: [here, nic('c', 1)],
+  });
+  assert.equal(it.send('c', 'c', out), 'aclInDenied');
+  assert.equal(it.send('d', 'd', out), 'delivered');
+  assert.deepEqual(gateway.left, ['nat-1']);
+  const answer = it.packet('c', 'd', {
+    ...out,
+    src: '192.0.2.1',
+    dst: '10.0.0.14',
+    srcPort: 53,
+    dstPort: 4000,
+  });
+  assert.equal(enter(it.region, answer), 'aclInDenied', 'from outside');
+  assert.equal(enter(it.region, answer, 0), 'queued', 'from the gateway in the same subnet');
+});
