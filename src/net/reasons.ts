@@ -42,6 +42,8 @@ export const reasons = {
   packetRateExceeded: [35, "more packets than the instance's allowance"],
   otherSubnet: [36, "the frame is addressed to another subnet's interface, not to the router"],
   rxFiltered: [37, "the receiver's address and VLAN filters do not take it"],
+  natUntranslatable: [38, 'a NAT gateway translates TCP, UDP, ICMP and fragments of UDP only'],
+  natConnectionUnknown: [39, 'the NAT gateway does not know the connection, or has forgotten it'],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type ReasonName = keyof typeof reasons;

@@ -2,6 +2,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import { Switch } from '../../switch/switch.ts';
 import { checkVpcModel } from '../../vpc/check-model.ts';
+import { Gateways } from '../../vpc/gateways/gateways.ts';
+import { MetadataResponder } from '../../vpc/imds/responder.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { attachNetwork } from '../../vpc/network.ts';
 import { Region } from '../../vpc/region.ts';
@@ -30,12 +32,17 @@ function createRegion(model: VpcModel, clock: Clock): ServedNetwork {
   if (problem !== undefined) throw new Error(problem);
   const region = new Region({ clock, model });
   region.addService(new NetworkServices(model, { clock, sender: region.network }));
+  region.addService(new MetadataResponder(model, { clock, outlet: region.network }));
+  const gateways = new Gateways(model, { clock, router: region.router });
+  region.router.connect(gateways);
   return {
     switch: region.network,
     setVpc: (next) => {
       const problems = checkVpcModel(next);
-      if (problems.length === 0) region.update(next);
-      return problems;
+      if (problems.length > 0) return problems;
+      region.update(next);
+      gateways.update(next);
+      return [];
     },
   };
 }
