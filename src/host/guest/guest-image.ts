@@ -80,7 +80,10 @@ export async function ensureGuestImage(
     if (findGuestImage(directory) !== undefined) return;
     progress(kernelName, undefined, 'assembling the guest');
     await createDirectory(directory, (temporary) =>
-      assemble(kernelSet.root, guestSet.root, temporary, extraFiles),
+      assembleGuest(
+        { kernelRoot: kernelSet.root, guestRoot: guestSet.root, extraFiles },
+        temporary,
+      ),
     );
     progress(kernelName, 1, 'guest assembled');
   });
@@ -90,25 +93,38 @@ export async function ensureGuestImage(
   return made;
 }
 
-async function assemble(
-  kernelRoot: string,
-  guestRoot: string,
-  directory: string,
-  extraFiles: readonly ExtraFile[],
-): Promise<void> {
-  const release = kernelReleases(kernelRoot).at(-1);
-  if (release === undefined)
-    throw new SetupError('broken-package', `No kernel modules in ${kernelRoot}: remove it.`);
+/** What a guest is made of. */
+export interface GuestParts {
+  /** Roots of the kernel and of the guest set. */
+  kernelRoot: string;
+  guestRoot: string;
+  extraFiles: readonly ExtraFile[];
+  /** More modules by name, and trees like `usr/lib/modules/RELEASE` that have them. */
+  modules?: readonly string[];
+  moduleTrees?: readonly string[];
+  entries?: readonly CpioEntry[];
+}
+
+export async function assembleGuest(parts: GuestParts, directory: string): Promise<void> {
+  const { kernelRoot, guestRoot } = parts;
+  const release = releaseOf(kernelRoot);
   const decompress = decompressor(guestRoot, directory);
   const kernel = await bootableKernel(kernelImage(kernelRoot, release), decompress, directory);
   await writeFile(join(directory, 'kernel'), kernel);
-  const initramfs = await buildInitramfs(kernelRoot, guestRoot, release, decompress, extraFiles);
+  const initramfs = await buildInitramfs(parts, release, decompress);
   await writeFile(join(directory, 'initramfs'), initramfs);
   const manifest = { release, kernel: kernel.length, initramfs: initramfs.length };
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
 }
 
-function findGuestImage(directory: string): GuestImage | undefined {
+/** The newest kernel in a root. @throws SetupError */
+export function releaseOf(kernelRoot: string): string {
+  const release = kernelReleases(kernelRoot).at(-1);
+  if (release !== undefined) return release;
+  throw new SetupError('broken-package', `No kernel modules in ${kernelRoot}: remove it.`);
+}
+
+export function findGuestImage(directory: string): GuestImage | undefined {
   const manifest = readJson(join(directory, 'manifest.json')) as
     | { release: string; kernel: number; initramfs: number }
     | undefined;
@@ -119,14 +135,15 @@ function findGuestImage(directory: string): GuestImage | undefined {
 }
 
 async function buildInitramfs(
-  kernelRoot: string,
-  guestRoot: string,
+  parts: GuestParts,
   release: string,
   decompress: Decompress,
-  extraFiles: readonly ExtraFile[],
 ): Promise<Buffer> {
+  const { kernelRoot, guestRoot, extraFiles } = parts;
   const modules = `usr/lib/modules/${release}`;
-  const tree = await collectModules(join(kernelRoot, modules), GUEST_MODULES, decompress);
+  const wanted = [...GUEST_MODULES, ...(parts.modules ?? [])];
+  const trees = [join(kernelRoot, modules), ...(parts.moduleTrees ?? [])];
+  const tree = await collectModules(trees, wanted, decompress);
   const text = (path: string, content: string, executable = false): CpioEntry => {
     return { kind: 'file', path, content: Buffer.from(content), executable };
   };
@@ -153,6 +170,7 @@ async function buildInitramfs(
       return { kind: 'file', path: path.replace(/^\/+/, ''), ...file };
     }),
     ...programsWithLibraries(guestRoot, PROGRAMS),
+    ...(parts.entries ?? []),
     ...(await busyboxEntries(guestRoot)),
   ];
   return writeCpio(entries);
@@ -241,11 +259,16 @@ function decompressor(guestRoot: string, scratch: string): Decompress {
 
 function imageKey(kernelKey: string, guestKey: string, extraFiles: readonly ExtraFile[]): string {
   const hash = createHash('sha256');
-  const scripts = [INIT_SCRIPT, AGENT_SCRIPT, NET_SCRIPT, DHCP_SCRIPT, UEVENT_SCRIPT];
-  hash.update(JSON.stringify([FORMAT, kernelKey, guestKey, PROGRAMS, GUEST_MODULES, ...scripts]));
+  hash.update(JSON.stringify([kernelKey, guestKey, contentKey()]));
   for (const { path, content, executable } of extraFiles)
     hash.update(`${path} ${executable} ${content.length}\n`).update(content);
   return `${kernelKey.replace(/-[0-9a-f]+$/, '')}-${hash.digest('hex').slice(0, 16)}`;
+}
+
+/** Changes whenever what this file makes of the same packages does. */
+export function contentKey(): string {
+  const scripts = [INIT_SCRIPT, AGENT_SCRIPT, NET_SCRIPT, DHCP_SCRIPT, UEVENT_SCRIPT];
+  return JSON.stringify([FORMAT, PROGRAMS, GUEST_MODULES, ...scripts]);
 }
 
 function directory(path: string): CpioEntry {

@@ -31,19 +31,20 @@ interface Loaded extends KernelModule {
 }
 
 /**
- * @param directory `ROOT/usr/lib/modules/RELEASE`
+ * @param directories like `ROOT/usr/lib/modules/RELEASE`; of modules of one name the last one counts
  * @param wanted names of modules; one that is built in, or that this kernel has not, is left out
  */
 export async function collectModules(
-  directory: string,
+  directories: readonly string[],
   wanted: readonly string[],
   decompress: Decompress,
 ): Promise<ModuleTree> {
-  const paths = indexModules(directory);
+  const paths = new Map(directories.flatMap((directory) => [...indexModules(directory)]));
   const loaded = new Map<string, Loaded>();
   const load = async (name: string): Promise<void> => {
-    const path = paths.get(name);
-    if (path === undefined || loaded.has(name)) return;
+    const found = paths.get(name);
+    if (found === undefined || loaded.has(name)) return;
+    const { directory, path } = found;
     const content = await decompress(join(directory, path));
     const info = moduleInfo(content);
     loaded.set(name, { path: path.replace(/\.ko.*$/, '.ko'), content, ...info });
@@ -57,7 +58,9 @@ export async function collectModules(
   };
   const entries = [...loaded].sort(([a], [b]) => (a < b ? -1 : 1));
   const dep = entries.map(([name, { path }]) => {
-    const needs = [...new Set(closure(name))].map((needed) => loaded.get(needed)?.path ?? '');
+    // loaded from the last one on: what others need comes behind all of them
+    const order = [...new Set(closure(name).reverse())].reverse();
+    const needs = order.map((needed) => loaded.get(needed)?.path ?? '');
     return `${path}:${needs.map((needed) => ` ${needed}`).join('')}\n`;
   });
   const alias = entries.flatMap(([name, { aliases }]) =>
@@ -81,12 +84,15 @@ export function kernelReleases(root: string): string[] {
   return existsSync(directory) ? readdirSync(directory).sort() : [];
 }
 
-function indexModules(directory: string): Map<string, string> {
-  const index = new Map<string, string>();
-  for (const path of readdirSync(join(directory, 'kernel'), { recursive: true })) {
-    const file = String(path);
+function indexModules(directory: string): Map<string, { directory: string; path: string }> {
+  const index = new Map<string, { directory: string; path: string }>();
+  for (const entry of readdirSync(join(directory, 'kernel'), { recursive: true })) {
+    const file = String(entry);
     if (/\.ko(\.\w+)?$/.test(file))
-      index.set(moduleName(file.slice(file.lastIndexOf('/') + 1)), `kernel/${file}`);
+      index.set(moduleName(file.slice(file.lastIndexOf('/') + 1)), {
+        directory,
+        path: `kernel/${file}`,
+      });
   }
   return index;
 }

@@ -32,6 +32,13 @@ export interface Recipe {
     guest: PackageSet;
     /** By kernel series, as in `--kernel 6.12`. */
     kernels: Readonly<Record<string, PackageSet>>;
+    /** Verbs, libfabric, MPI and their measuring tools, for guests with an EFA. */
+    rdma: PackageSet;
+    /**
+     * By series: a kernel together with its headers, its source and what compiles a module against
+     * them. One set, so that their versions agree.
+     */
+    buildKernels: Readonly<Record<string, PackageSet>>;
   };
 }
 
@@ -50,6 +57,14 @@ const KERNEL = {
   only: /^linux-(image|binary|modules)(-unsigned|-extra)?-\d/,
   proof: /^(boot|usr\/lib\/modules\/[^/]+)\/vmlinuz/,
 };
+const RDMA = {
+  packages: [
+    ...['rdma-core', 'ibverbs-utils', 'ibverbs-providers', 'perftest', 'libfabric-bin'],
+    ...['openmpi-bin', 'strace', 'openssh-client'],
+  ],
+  proof: /^usr\/bin\/fi_pingpong$/,
+};
+const BUILD_KERNEL = { proof: /^usr\/src\/linux-source-[^/]+\.tar/ };
 
 const DEBIAN: Recipe = {
   distribution: 'debian',
@@ -72,6 +87,17 @@ const DEBIAN: Recipe = {
       '6.12': { ...KERNEL, packages: ['linux-image-amd64'] },
       '7': { ...KERNEL, packages: ['linux-image-amd64'], release: 'trixie-backports' },
     },
+    rdma: RDMA,
+    buildKernels: {
+      '6.12': {
+        ...BUILD_KERNEL,
+        packages: [
+          ...['linux-image-amd64', 'linux-headers-amd64', 'linux-source'],
+          ...['make', 'gcc', 'libc6-dev', 'libopenmpi-dev', 'xz-utils', 'zstd', 'tar'],
+          ...['dash', 'bash', 'coreutils', 'findutils', 'diffutils', 'grep', 'sed', 'mawk'],
+        ],
+      },
+    },
   },
 };
 
@@ -93,6 +119,8 @@ const UBUNTU: Recipe = {
       '6.8': { ...KERNEL, packages: ['linux-image-generic'], release: 'noble' },
       '7': { ...KERNEL, packages: ['linux-image-generic'], release: 'resolute' },
     },
+    rdma: { ...RDMA, release: 'resolute' },
+    buildKernels: {},
   },
 };
 

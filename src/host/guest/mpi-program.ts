@@ -1,0 +1,125 @@
+/**
+ * Our MPI program, in C, compiled against the distribution's Open MPI: checks that point-to-point and
+ * collective operations give the right results, and measures latency and bandwidth between ranks 0 and 1.
+ * It prints one line of JSON.
+ */
+export const MPI_SOURCE = String.raw`#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int rank, size, wrong;
+
+static void expect(int right) { if (!right) wrong++; }
+
+/* A token goes round; each rank adds itself. */
+static void ring(void) {
+  long token = 0;
+  if (size == 1) return;
+  for (int lap = 0; lap < 3; lap++) {
+    if (rank == 0) {
+      token += 1;
+      MPI_Send(&token, 1, MPI_LONG, 1, 1, MPI_COMM_WORLD);
+      MPI_Recv(&token, 1, MPI_LONG, size - 1, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    } else {
+      MPI_Recv(&token, 1, MPI_LONG, rank - 1, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      token += rank + 1;
+      MPI_Send(&token, 1, MPI_LONG, (rank + 1) % size, 1, MPI_COMM_WORLD);
+    }
+  }
+  if (rank == 0) expect(token == 3L * size * (size + 1) / 2);
+}
+
+static void allreduce(int count) {
+  double *mine = malloc(count * sizeof(double)), *sum = malloc(count * sizeof(double));
+  for (int i = 0; i < count; i++) mine[i] = i + rank;
+  MPI_Allreduce(mine, sum, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  for (int i = 0; i < count; i++)
+    expect(sum[i] == (double)i * size + size * (size - 1) / 2);
+  free(mine);
+  free(sum);
+}
+
+static void alltoall(int count) {
+  int *out = malloc(size * count * sizeof(int)), *in = malloc(size * count * sizeof(int));
+  for (int to = 0; to < size; to++)
+    for (int i = 0; i < count; i++) out[to * count + i] = rank * 1000003 + to * 101 + i;
+  MPI_Alltoall(out, count, MPI_INT, in, count, MPI_INT, MPI_COMM_WORLD);
+  for (int from = 0; from < size; from++)
+    for (int i = 0; i < count; i++)
+      expect(in[from * count + i] == from * 1000003 + rank * 101 + i);
+  free(out);
+  free(in);
+}
+
+static double latency(int bytes, int rounds) {
+  char *buffer = calloc(1, bytes + 1);
+  double start = 0;
+  for (int i = -rounds / 10 - 1; i < rounds; i++) {
+    if (i == 0) start = MPI_Wtime();
+    if (rank == 0) {
+      MPI_Send(buffer, bytes, MPI_CHAR, 1, 2, MPI_COMM_WORLD);
+      MPI_Recv(buffer, bytes, MPI_CHAR, 1, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    } else if (rank == 1) {
+      MPI_Recv(buffer, bytes, MPI_CHAR, 0, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      MPI_Send(buffer, bytes, MPI_CHAR, 0, 2, MPI_COMM_WORLD);
+    }
+  }
+  double us = (MPI_Wtime() - start) / rounds / 2 * 1e6;
+  free(buffer);
+  return us;
+}
+
+static double bandwidth(int bytes, int rounds) {
+  enum { window = 8 };
+  MPI_Request requests[window];
+  char *buffers[window], ack = 0;
+  for (int i = 0; i < window; i++) {
+    buffers[i] = malloc(bytes);
+    memset(buffers[i], i + 1, bytes);
+  }
+  double start = MPI_Wtime();
+  for (int round = 0; round < rounds; round++) {
+    for (int i = 0; i < window; i++)
+      if (rank == 0) MPI_Isend(buffers[i], bytes, MPI_CHAR, 1, 3 + i, MPI_COMM_WORLD, &requests[i]);
+      else if (rank == 1)
+        MPI_Irecv(buffers[i], bytes, MPI_CHAR, 0, 3 + i, MPI_COMM_WORLD, &requests[i]);
+    if (rank < 2) MPI_Waitall(window, requests, MPI_STATUSES_IGNORE);
+    if (rank == 1) MPI_Send(&ack, 1, MPI_CHAR, 0, 99, MPI_COMM_WORLD);
+    if (rank == 0) MPI_Recv(&ack, 1, MPI_CHAR, 1, 99, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+  }
+  double seconds = MPI_Wtime() - start;
+  for (int i = 0; i < window; i++) {
+    if (rank == 1) for (int b = 0; b < bytes; b += 997) expect(buffers[i][b] == i + 1);
+    free(buffers[i]);
+  }
+  return (double)bytes * window * rounds / seconds / 1e6;
+}
+
+int main(int argc, char **argv) {
+  int rounds = argc > 1 ? atoi(argv[1]) : 200, total;
+  char host[MPI_MAX_PROCESSOR_NAME];
+  int length;
+  double lat = 0, bw = 0;
+  MPI_Init(&argc, &argv);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  MPI_Get_processor_name(host, &length);
+  ring();
+  allreduce(1);
+  allreduce(20000);
+  alltoall(1);
+  alltoall(5000);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (size > 1) {
+    lat = latency(8, rounds);
+    bw = bandwidth(1 << 20, rounds / 20 + 1);
+  }
+  MPI_Reduce(&wrong, &total, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
+  if (rank == 0)
+    printf("{\"ranks\":%d,\"wrong\":%d,\"latencyUs\":%.2f,\"bandwidthMBs\":%.1f}\n", size, total, lat,
+           bw);
+  MPI_Finalize();
+  return total != 0;
+}
+`;
