@@ -1,4 +1,8 @@
 /** The NICs that virtfn has: one entry each. Everything that lists or makes them reads this table. */
+import { randomFillSync } from 'node:crypto';
+import { EfaFunction } from '../../devices/efa/efa-function.ts';
+import { efaProfiles } from '../../devices/efa/profile.ts';
+import { efaRules } from '../../devices/efa/rules.ts';
 import { EnaFunction } from '../../devices/ena/ena-function.ts';
 import { enaProfiles } from '../../devices/ena/profile.ts';
 import { enaRules } from '../../devices/ena/rules.ts';
@@ -55,9 +59,45 @@ export const nicModels = {
       return new IxgbevfFunction(options, host, port);
     },
   },
+  efa: {
+    title: 'EFA',
+    driver: 'efa',
+    profiles: namesOf(efaProfiles),
+    access: ['llq', 'posted', 'polled'],
+    defaultLinkMbps: 100_000,
+    defaultType: 'c5n.18xlarge',
+    linksMbps: null,
+    maxMtu: 9216,
+    spoofCheck: { byDefault: true, ofAddresses: false },
+    hasParent: false,
+    rules: Object.values(efaRules),
+    create: (spec, profile, { host, port }) => {
+      const { linkMbps, access, fabric } = spec;
+      const options = {
+        ...{ mac: parseMac(spec.mac), linkMbps, profile: named(efaProfiles, profile) },
+        secret: randomFillSync(new Uint32Array(4)),
+        ...(access !== undefined && { access }),
+        ...(fabric !== undefined && { faults: fabric }),
+      };
+      return new EfaFunction(options, host, port);
+    },
+  },
 } as const satisfies Record<string, NicModel>;
 
 export type ModelName = keyof typeof nicModels;
+
+/** Those that a guest has a network interface on. */
+export type EthernetName = Exclude<ModelName, 'efa'>;
+
+export const ethernetNames = Object.keys(nicModels).filter(
+  (name): name is EthernetName => name !== 'efa',
+);
+
+/** Throws a RangeError for a model that carries no frames of a guest. */
+export function ethernetModel(name: ModelName): EthernetName {
+  if (name === 'efa') throw new RangeError('an EFA is no network interface');
+  return name;
+}
 
 export const modelNames = Object.keys(nicModels) as ModelName[];
 

@@ -6,6 +6,7 @@ import type { ParentChange, ParentSettings } from '../../devices/ixgbevf/parent.
 import type { Rule } from '../../lib/diagnostics.ts';
 import type { Port } from '../../net/port.ts';
 import type { FunctionHost, PolledFunction } from '../../pci/function.ts';
+import type { FaultSpec } from '../../srd/faults.ts';
 
 /** How a guest reaches a function's doorbells and descriptors; each model says what it has. */
 export const ACCESS = ['posted', 'llq', 'polled'] as const;
@@ -31,6 +32,8 @@ export type FunctionSpec = {
   readonly rateMbps?: number;
   /** What the administrator of its parent function has set, for models that have one. */
   readonly parent?: ParentSpec;
+  /** What goes wrong on the fabric between EFA functions; nothing when absent. */
+  readonly fabric?: FaultSpec;
 };
 
 export type ParentSpec = Partial<Omit<ParentSettings, 'mac' | 'spoofCheck' | 'linkEnabled'>>;

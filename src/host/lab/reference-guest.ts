@@ -11,7 +11,7 @@ import { parseMac } from '../../net/ethernet.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import type { Switch } from '../../switch/switch.ts';
 import type { DataplaneConfig } from '../dataplane/config.ts';
-import { createNic, type ModelName, modelOf } from '../dataplane/models.ts';
+import { createNic, type EthernetName, ethernetModel, modelOf } from '../dataplane/models.ts';
 import { createNetwork } from '../dataplane/network.ts';
 import type { ChosenFunction } from '../nic/functions.ts';
 import { type ReferenceNic, referenceNics } from './reference-nics.ts';
@@ -25,13 +25,13 @@ const sliceMs = 20;
 
 export class ReferenceGuest {
   readonly name: string;
-  readonly model: ModelName;
+  readonly model: EthernetName;
   readonly driver: ReferenceNic;
   readonly endpoint: NetEndpoint;
 
   constructor(fn: ChosenFunction, index: number, mtu: number, fabric: Fabric) {
     this.name = fn.name;
-    this.model = fn.model;
+    this.model = ethernetModel(fn.model);
     const arena = new DmaArena(arenaBytes, (index + 1) * arenaStride);
     const host = {
       memory: arena.memory,
@@ -46,7 +46,7 @@ export class ReferenceGuest {
     // One queue pair each: one thread drives them all.
     const { queuePairs: _, ...spec } = fn;
     const device = createNic(fn.model, { ...spec, queuePairs: 1 }, { host, port });
-    this.driver = referenceNics[fn.model](device, arena, mtu);
+    this.driver = referenceNics[this.model](device, arena, mtu);
     const none = { address: 0, prefix: 0, gateway: 0 };
     this.endpoint = new NetEndpoint(this.driver.nic, fabric.clock, none);
   }

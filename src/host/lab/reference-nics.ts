@@ -6,13 +6,13 @@ import { IxgbevfDriver } from '../../drivers/ixgbevf/driver.ts';
 import { IxgbevfNic } from '../../drivers/ixgbevf/ixgbevf-nic.ts';
 import type { Nic } from '../../drivers/nic.ts';
 import type { PciFunction } from '../../pci/function.ts';
-import type { ModelName } from '../dataplane/models.ts';
+import type { EthernetName } from '../dataplane/models.ts';
 
 export type ReferenceNic = { readonly nic: Nic; linkSpeedMbps(): number };
 
 type Start = (fn: PciFunction, arena: DmaArena, mtu: number) => ReferenceNic;
 
-export const referenceNics: Readonly<Record<ModelName, Start>> = {
+export const referenceNics: Readonly<Record<EthernetName, Start>> = {
   ena: (fn, arena, mtu) => {
     const driver = new EnaDriver(fn, arena, { mtu });
     driver.start();

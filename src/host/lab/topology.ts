@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
-import { type ModelName, modelNames, nicModels } from '../dataplane/models.ts';
+import { type EthernetName, ethernetNames, nicModels } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
 import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
@@ -28,7 +28,7 @@ const MTU = { min: 576, max: 9001 };
 export type Instance = {
   readonly name: string;
   readonly type: string;
-  readonly nic: ModelName;
+  readonly nic: EthernetName;
   /** A series, or a path; absent: the first that the machine's distribution has. */
   readonly kernel?: string;
   readonly image?: string;
@@ -87,7 +87,7 @@ const instanceSchema = (types: InstanceTypes) =>
 const instanceFields = z.strictObject(
   {
     type: z.string(expected(`an EC2 instance type, like ${DEFAULT_TYPE}`)).optional(),
-    nic: z.enum(modelNames, expected(`a NIC model: ${modelNames.join(', ')}`)).optional(),
+    nic: z.enum(ethernetNames, expected(`a NIC model: ${ethernetNames.join(', ')}`)).optional(),
     kernel: text(
       `a kernel series in quotes, like "6.12", or a path`,
       (value) => value !== '',
@@ -237,7 +237,7 @@ const vpcOnly = (Object.keys(instanceInVpc) as (keyof InstanceInVpc)[]).filter(
   (key) => key !== 'address',
 );
 
-function typeProblem(types: InstanceTypes, name: string, nic: ModelName): string | undefined {
+function typeProblem(types: InstanceTypes, name: string, nic: EthernetName): string | undefined {
   const { defaultType, title, linksMbps } = nicModels[nic];
   if (!types.has(name)) {
     const near = types.near(name);
