@@ -157,7 +157,8 @@ export class VpcRouter implements Forwarder {
     if (nic.port === null) return R.noReceiver;
     const now = this.#delivery.now();
     const id = h.identification;
-    if (!isLater) this.#judge.inward(nic, frame, now, subnet);
+    this.#tracker.setTime(now);
+    if (!isLater) this.#judge.inward(nic, frame, subnet);
     else if (!this.#fragments.find(nic.slot | fromOutside, packet, id, now, decision))
       return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
     if (h.fragment === fragment.first)
@@ -178,6 +179,7 @@ export class VpcRouter implements Forwarder {
 
   #goKnownWay(flows: FlowTable, at: number, nic: Nic, from: SwitchPort, frame: Frame): number {
     const { words } = flows;
+    this.#tracker.setTime(this.#delivery.now());
     if (!this.#holds(words, at + field.slotA, nic, true, frame)) return stale;
     if (words[at + field.slotB] !== side.notAsked) {
       const to = this.#nics.bySlot[words[at + field.to] as number] as Nic;
@@ -202,12 +204,9 @@ export class VpcRouter implements Forwarder {
   #holds(words: Int32Array, at: number, nic: Nic, outward: boolean, frame: Frame): boolean {
     const slot = words[at] as number;
     const mark = words[at + 1] as number;
-    if (slot >= 0) {
-      const now = this.#delivery.now();
-      return this.#tracker.touch(slot, mark, now, outward, frame.headers.tcpFlags);
-    }
+    if (slot >= 0) return this.#tracker.touch(slot, mark, outward, frame.headers.tcpFlags);
     if (slot === side.notAsked || nic.begun === mark) return true;
-    if (this.#judge.isTracked(nic, outward, frame, this.#delivery.now())) return false;
+    if (this.#judge.isTracked(nic, outward, frame)) return false;
     words[at + 1] = nic.begun;
     return true;
   }
@@ -267,7 +266,8 @@ export class VpcRouter implements Forwarder {
     const h = frame.headers;
     const { packet } = this.#judge;
     const now = this.#delivery.now();
-    const decision = this.#judge.outward(nic, frame, now);
+    this.#tracker.setTime(now);
+    const decision = this.#judge.outward(nic, frame);
     if (h.fragment === fragment.first)
       this.#fragments.keep(nic.slot, packet, h.identification, now, decision);
     else if (decision.lasting && packet.kind <= kind.other) {

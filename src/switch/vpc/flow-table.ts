@@ -9,6 +9,7 @@
 import type { Prng } from '../../lib/prng.ts';
 import type { Headers } from '../../net/parse.ts';
 import type { Decision } from './decision.ts';
+import { spreadBits } from './hash.ts';
 
 const ways = 4;
 
@@ -44,7 +45,7 @@ export class FlowTable {
   readonly #isV6: boolean;
   readonly #stride: number;
   readonly #shift: number;
-  /** Secret odd numbers, one per word of the key; see `Tracker`. */
+  /** Secret odd numbers, one per word of the key; see `hash.ts`. */
   readonly #seeds: Int32Array;
   readonly #s0: number;
   readonly #s1: number;
@@ -157,7 +158,7 @@ export class FlowTable {
       (Math.imul(ports, this.#s2) + Math.imul(h.dstMacLo, this.#s3)) +
       (Math.imul(h.dstMacHi, this.#s4) + Math.imul(from, this.#s5));
     if (this.#isV6) sum += this.#sum6(h);
-    return ((sum | 0) >>> this.#shift) * ways * this.#stride;
+    return (spreadBits(sum | 0) >>> this.#shift) * ways * this.#stride;
   }
 
   #sum6(h: Headers): number {

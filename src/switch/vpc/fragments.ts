@@ -4,6 +4,7 @@
  */
 import type { Prng } from '../../lib/prng.ts';
 import { type Decision, place } from './decision.ts';
+import { hashWords } from './hash.ts';
 import type { Packet } from './packet.ts';
 import { timeoutNs } from './timeouts.ts';
 
@@ -101,10 +102,7 @@ export class FragmentTable {
     key[7] = p.d3;
     key[8] = (slot << 12) | (p.version << 8) | p.protocol;
     key[9] = identification;
-    let sum = 0;
-    for (let i = 0; i < keyWords; i++)
-      sum = (sum + Math.imul(key[i] as number, this.#seeds[i] as number)) | 0;
-    return (sum >>> this.#shift) * ways;
+    return (hashWords(key, 0, this.#seeds) >>> this.#shift) * ways;
   }
 
   #isKey(entry: number): boolean {

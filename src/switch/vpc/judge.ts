@@ -42,12 +42,12 @@ export class Judge {
   }
 
   /** Decides about `packet`, which `from` sent in `frame`. */
-  outward(from: Nic, frame: Frame, now: number): Decision {
+  outward(from: Nic, frame: Frame): Decision {
     const { decision } = this;
     decision.clear();
     const route = this.#findWay(from, frame);
     const direct = this.#ownerOfSource(from) === from.index;
-    if (!this.#outboundGroups(from, frame, direct, now)) return decision;
+    if (!this.#outboundGroups(from, frame, direct)) return decision;
     decision.rule = route?.name ?? null;
     if (this.#closed !== R.delivered) return this.#refuse(this.#closed);
     const subnet = this.#subnetOf(from);
@@ -57,28 +57,28 @@ export class Judge {
     if (other !== subnet && !this.#crosses(subnet, true)) return decision;
     decision.place = place.receiver;
     decision.to = to.slot;
-    return this.#arrive(to, frame, other === subnet ? null : other, direct ? from : null, now);
+    return this.#arrive(to, frame, other === subnet ? null : other, direct ? from : null);
   }
 
   /**
    * Decides about `packet`, which came to `to` by a gateway: from outside the VPC, or from the
    * gateway's own subnet, whose place it then has.
    */
-  inward(to: Nic, frame: Frame, now: number, subnet: number): Decision {
+  inward(to: Nic, frame: Frame, subnet: number): Decision {
     const { decision } = this;
     decision.clear();
     decision.place = place.receiver;
     decision.to = to.slot;
     decision.routed = true;
     const entered = to.tables.subnet === subnet ? null : this.#subnetOf(to);
-    return this.#arrive(to, frame, entered, null, now);
+    return this.#arrive(to, frame, entered, null);
   }
 
   /** Whether a frame belongs to a tracked connection of `nic`. */
-  isTracked(nic: Nic, outward: boolean, frame: Frame, now: number): boolean {
+  isTracked(nic: Nic, outward: boolean, frame: Frame): boolean {
     if (!this.packet.read(frame.head, frame.headLength, frame.headers)) return true;
     this.packet.writeKey(this.#tracker.key, nic.slot, outward);
-    return this.#tracker.find(now) >= 0;
+    return this.#tracker.find() >= 0;
   }
 
   /** Who has the packet's destination address in an interface's VPC; or one of `owner`. */
@@ -154,31 +154,25 @@ export class Judge {
   // Gates.
 
   /** From the subnet's edge (`subnet`: where it enters, or null) to the interface. */
-  #arrive(
-    to: Nic,
-    frame: Frame,
-    subnet: SubnetTables | null,
-    sender: Nic | null,
-    now: number,
-  ): Decision {
+  #arrive(to: Nic, frame: Frame, subnet: SubnetTables | null, sender: Nic | null): Decision {
     const { decision } = this;
     if (subnet !== null && !this.#crosses(subnet, false)) return decision;
     if (to.tables.sourceDestCheck && this.ownerOfDestination(to) !== to.index)
       return this.#refuse(R.wrongDestination);
-    const verdict = this.#groups(to, frame, false, false, sender?.tables.groups ?? noGroups, now);
+    const verdict = this.#groups(to, frame, false, false, sender?.tables.groups ?? noGroups);
     decision.slotB = this.#slot;
     decision.markB = this.#mark;
     return this.#refuse(verdict);
   }
 
-  #outboundGroups(from: Nic, frame: Frame, direct: boolean, now: number): boolean {
+  #outboundGroups(from: Nic, frame: Frame, direct: boolean): boolean {
     const { decision, packet } = this;
     const { policy, nics } = this.#places;
     const found = direct ? this.ownerOfDestination(from) : owner.nobody;
     const groups = found < 0 ? noGroups : (nics[found] as Nic).tables.groups;
     const gateway = policy.gateways[this.#gateway]?.kind;
     const always = packet.kind === kind.ports && (gateway === 'nat' || gateway === 'egressOnly');
-    const verdict = this.#groups(from, frame, true, always, groups, now);
+    const verdict = this.#groups(from, frame, true, always, groups);
     decision.slotA = this.#slot;
     decision.markA = this.#mark;
     return this.#refuse(verdict).reason === R.delivered;
@@ -213,7 +207,6 @@ export class Judge {
     outward: boolean,
     alwaysTracked: boolean,
     memberships: Int32Array,
-    now: number,
   ): Reason {
     const { decision, packet } = this;
     const tracker = this.#tracker;
@@ -221,16 +214,15 @@ export class Judge {
     this.#mark = nic.begun;
     if (packet.kind <= kind.answer) {
       packet.writeKey(tracker.key, nic.slot, outward);
-      let slot = tracker.find(now);
+      let slot = tracker.find();
       if (slot >= 0 && packet.isOpening && tracker.isClosing(slot)) {
         tracker.end(slot);
         slot = -1;
       }
-      if (slot >= 0) return this.#tracked(slot, outward, now);
+      if (slot >= 0) return this.#tracked(slot, outward);
     } else {
       decision.lasting = false;
-      if (packet.kind === kind.error && this.#isRelated(nic, frame, outward, now))
-        return R.delivered;
+      if (packet.kind === kind.error && this.#isRelated(nic, frame, outward)) return R.delivered;
     }
     const rule = this.#findRule(nic, outward, memberships);
     if (rule === null) {
@@ -241,7 +233,7 @@ export class Judge {
     if (packet.kind >= kind.answer) return R.delivered;
     if (packet.kind === kind.ports && !alwaysTracked && this.#isUntracked(nic, outward))
       return R.delivered;
-    const slot = tracker.begin(nic, packet, outward, now, rule);
+    const slot = tracker.begin(nic, packet, outward, rule);
     if (slot < 0) {
       decision.lasting = false;
       return R.trackingFull;
@@ -251,17 +243,17 @@ export class Judge {
     return R.delivered;
   }
 
-  #tracked(slot: number, outward: boolean, now: number): Reason {
+  #tracked(slot: number, outward: boolean): Reason {
     const tracker = this.#tracker;
     this.#slot = slot;
     this.#mark = tracker.generation(slot);
-    tracker.touch(slot, this.#mark, now, outward, this.packet.tcpFlags);
+    tracker.touch(slot, this.#mark, outward, this.packet.tcpFlags);
     this.decision.rule = tracker.rules[slot] ?? null;
     return R.delivered;
   }
 
   /** An ICMP error about a packet of a tracked connection, which went the other way. */
-  #isRelated(nic: Nic, frame: Frame, outward: boolean, now: number): boolean {
+  #isRelated(nic: Nic, frame: Frame, outward: boolean): boolean {
     const { packet } = this;
     const quoted = this.#quoted;
     const at = frame.headers.l4Offset + icmpErrorBytes;
@@ -271,7 +263,7 @@ export class Judge {
     if (quoted.s3 !== packet.d3 || quoted.s2 !== packet.d2) return false;
     if (quoted.s1 !== packet.d1 || quoted.s0 !== packet.d0) return false;
     quoted.writeKey(this.#tracker.key, nic.slot, !outward);
-    const slot = this.#tracker.find(now);
+    const slot = this.#tracker.find();
     if (slot < 0) return false;
     this.decision.rule = this.#tracker.rules[slot] ?? null;
     return true;

@@ -26,6 +26,8 @@ export class NicTable {
   readonly byPort: (Nic | null)[] = [];
   #byId = new Map<string, Nic>();
   #byMac = new Map<number, Nic>();
+  /** Slots of interfaces that are gone. */
+  readonly #free: number[] = [];
   readonly #accounts = new Map<string, TrackingAccount>();
   readonly #connectionsPerAccount: number;
   readonly #ports: readonly (SwitchPort | null)[];
@@ -65,7 +67,9 @@ export class NicTable {
       end(nic);
       nic.port = null;
       this.bySlot[nic.slot] = null;
+      this.#free.push(nic.slot);
     }
+    this.#dropAccounts();
     for (const nic of this.nics) nic.port = null;
     this.byPort.fill(null);
     for (const port of this.#ports) if (port !== null) this.plug(port);
@@ -115,8 +119,7 @@ export class NicTable {
   ): Nic {
     const account = this.accountOf(tables.account);
     if (known === undefined) {
-      const free = this.bySlot.indexOf(null);
-      const slot = free < 0 ? this.bySlot.length : free;
+      const slot = this.#free.pop() ?? this.bySlot.length;
       const nic = new Nic(slot, tables, subnet, account);
       this.bySlot[slot] = nic;
       return nic;
@@ -127,5 +130,13 @@ export class NicTable {
     }
     known.change(tables, subnet);
     return known;
+  }
+
+  /** Accounts that nobody has, unless somebody has set their limit. */
+  #dropAccounts(): void {
+    const used = new Set(this.nics.map(({ account }) => account));
+    for (const [id, account] of this.#accounts)
+      if (!used.has(account) && account.maximum === this.#connectionsPerAccount)
+        this.#accounts.delete(id);
   }
 }

@@ -11,7 +11,7 @@ const flags = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
 /** One tracker, and its interfaces' packets by their first and second direction. */
 class Bench {
-  now = 0;
+  #now = 0;
   readonly nics: readonly Nic[];
   readonly tracker: Tracker;
 
@@ -20,22 +20,31 @@ class Bench {
     this.tracker = new Tracker(capacity, this.nics, new Prng(7));
   }
 
+  get now(): number {
+    return this.#now;
+  }
+
+  set now(value: number) {
+    this.#now = value;
+    this.tracker.setTime(value);
+  }
+
   /** The connection's slot, or -1. */
   find(spec: PacketSpec, outward = true, slot = 0): number {
     packetOf(spec).writeKey(this.tracker.key, slot, outward);
-    return this.tracker.find(this.now);
+    return this.tracker.find();
   }
 
   begin(spec: PacketSpec, outward = true, slot = 0): number {
     const packet = packetOf(spec);
     packet.writeKey(this.tracker.key, slot, outward);
-    return this.tracker.begin(this.nics[slot] as Nic, packet, outward, this.now, 'rule');
+    return this.tracker.begin(this.nics[slot] as Nic, packet, outward, 'rule');
   }
 
   /** A packet of a connection that is there. */
   pass(slot: number, outward: boolean, tcpFlags = 0): boolean {
     const generation = this.tracker.generation(slot);
-    return this.tracker.touch(slot, generation, this.now, outward, tcpFlags);
+    return this.tracker.touch(slot, generation, outward, tcpFlags);
   }
 
   /** Whether the connection is there after `n` idle seconds. */
@@ -101,7 +110,7 @@ test('a record that is used again is no longer the one that was remembered', () 
   const generation = bench.tracker.generation(slot);
   bench.tracker.end(slot);
   assert.equal(bench.begin({ ...udp, srcPort: 9 }), slot);
-  assert.equal(bench.tracker.touch(slot, generation, 0, true, 0), false);
+  assert.equal(bench.tracker.touch(slot, generation, true, 0), false);
 });
 
 test('a full table refuses new connections until old ones are over; an account fills its share only', () => {

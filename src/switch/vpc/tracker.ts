@@ -9,6 +9,7 @@
 import type { Prng } from '../../lib/prng.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
 import { tcpFlag } from '../../net/tcp.ts';
+import { hashWords } from './hash.ts';
 import type { Nic, TrackingAccount } from './nic.ts';
 import { keyWords, kind, type Packet } from './packet.ts';
 import { timeoutNs } from './timeouts.ts';
@@ -56,6 +57,8 @@ export class Tracker {
   readonly rules: (string | null)[] = [];
   count = 0;
 
+  /** The time now, in an array: as an argument it would be an object of its own for each packet. */
+  readonly #clock = new Float64Array(1);
   readonly #nics: readonly (Nic | null)[];
   readonly #hot: Int32Array;
   readonly #times: Float64Array;
@@ -83,6 +86,11 @@ export class Tracker {
     for (let i = 0; i < keyWords; i++) this.#seeds[i] = random.next() | 1;
   }
 
+  /** To be told before anything is asked that depends on the time. */
+  setTime(now: number): void {
+    this.#clock[0] = now;
+  }
+
   /** A record's generation: another one when it is used for another connection. */
   generation(slot: number): number {
     return this.#hot[slot * hotWords + hot.generation] as number;
@@ -92,38 +100,35 @@ export class Tracker {
     return ((this.#hot[slot * hotWords + hot.state] as number) & bit.closing) !== 0;
   }
 
-  /** The connection of `key`, alive at `now`, or -1. */
-  find(now: number): number {
+  /** The connection of `key` that is alive, or -1. */
+  find(): number {
     const slot = this.#search();
-    if (slot < 0 || (this.#times[slot * hotDoubles] as number) > now) return slot;
+    if (slot < 0 || !this.#isOver(slot)) return slot;
     this.end(slot);
     return -1;
+  }
+
+  #isOver(slot: number): boolean {
+    return !((this.#times[slot * hotDoubles] as number) > (this.#clock[0] as number));
   }
 
   /**
    * A packet of the connection: it lives on. False when the record is over, or another connection's
    * by now.
    */
-  touch(
-    slot: number,
-    generation: number,
-    now: number,
-    outward: boolean,
-    tcpFlags: number,
-  ): boolean {
+  touch(slot: number, generation: number, outward: boolean, tcpFlags: number): boolean {
     const at = slot * hotWords;
+    if (this.#hot[at + hot.generation] !== generation || this.#isOver(slot)) return false;
+    const isSettled = ((this.#hot[at + hot.state] as number) & bit.settled) !== 0;
+    if (!isSettled || (tcpFlags & finRst) !== 0) this.#advance(slot, outward, tcpFlags);
     const time = slot * hotDoubles;
-    if (this.#hot[at + hot.generation] !== generation) return false;
-    if (!((this.#times[time] as number) > now)) return false;
-    if (((this.#hot[at + hot.state] as number) & bit.settled) === 0 || (tcpFlags & finRst) !== 0)
-      this.#advance(slot, outward, tcpFlags);
-    this.#times[time] = now + (this.#times[time + 1] as number);
+    this.#times[time] = (this.#clock[0] as number) + (this.#times[time + 1] as number);
     return true;
   }
 
   /** A new connection of `key`, which is not in the table; its slot, or -1 when there is no room. */
-  begin(nic: Nic, packet: Packet, outward: boolean, now: number, rule: string | null): number {
-    if (!this.#makeRoom(nic.account, now)) return -1;
+  begin(nic: Nic, packet: Packet, outward: boolean, rule: string | null): number {
+    if (!this.#makeRoom(nic.account)) return -1;
     const bucket = this.#bucketOf(this.key, 0);
     if (this.#chainLength(bucket) >= maxChain) return -1;
     const slot = this.#take();
@@ -134,7 +139,7 @@ export class Tracker {
     this.#join(nic.account, slot);
     nic.begun = (nic.begun + 1) | 0;
     this.rules[slot] = rule;
-    this.#start(slot, nic, packet, outward, now);
+    this.#start(slot, nic, packet, outward);
     return slot;
   }
 
@@ -163,7 +168,7 @@ export class Tracker {
 
   // A connection's life.
 
-  #start(slot: number, nic: Nic, packet: Packet, outward: boolean, now: number): void {
+  #start(slot: number, nic: Nic, packet: Packet, outward: boolean): void {
     const { timeouts } = nic.tables;
     let state: number = outward ? bit.alive | bit.begunHere | bit.lastOutward : bit.alive;
     let idleNs = timeoutNs('other');
@@ -183,7 +188,7 @@ export class Tracker {
       if (packet.kind === kind.query) idleNs = timeoutNs('icmp');
     }
     this.#hot[slot * hotWords + hot.state] = state;
-    this.#times[slot * hotDoubles] = now + idleNs;
+    this.#times[slot * hotDoubles] = (this.#clock[0] as number) + idleNs;
     this.#times[slot * hotDoubles + 1] = idleNs;
   }
 
@@ -227,16 +232,8 @@ export class Tracker {
 
   // Finding.
 
-  /**
-   * Multiplies each word by a secret odd number: of two keys, whoever does not know the numbers can
-   * say only that they share a chain once in as many times as there are chains.
-   */
   #bucketOf(words: Int32Array, at: number): number {
-    const seeds = this.#seeds;
-    let sum = 0;
-    for (let i = 0; i < keyWords; i++)
-      sum = (sum + Math.imul(words[at + i] as number, seeds[i] as number)) | 0;
-    return sum >>> this.#shift;
+    return hashWords(words, at, this.#seeds) >>> this.#shift;
   }
 
   #search(): number {
@@ -280,14 +277,14 @@ export class Tracker {
 
   // Room.
 
-  #makeRoom(account: TrackingAccount, now: number): boolean {
-    this.#sweep(account, now, sweepNow);
+  #makeRoom(account: TrackingAccount): boolean {
+    this.#sweep(account, sweepNow);
     if (account.count >= account.maximum) {
-      this.#sweep(account, now, sweepWhenFull);
+      this.#sweep(account, sweepWhenFull);
       if (account.count >= account.maximum) return false;
     }
     if (this.count < this.capacity) return true;
-    this.#sweepAll(now);
+    this.#sweepAll();
     return this.count < this.capacity;
   }
 
@@ -299,21 +296,20 @@ export class Tracker {
   }
 
   /** Looks at some records of the account, and ends those that are over. */
-  #sweep(account: TrackingAccount, now: number, most: number): void {
+  #sweep(account: TrackingAccount, most: number): void {
     for (let left = Math.min(most, account.count); left > 0; left--) {
       const slot = account.first;
       account.first = this.#cold[slot * coldWords + cold.next] as number;
-      if (!((this.#times[slot * hotDoubles] as number) > now)) this.end(slot);
+      if (this.#isOver(slot)) this.end(slot);
     }
   }
 
   /** The same, of anybody's records. */
-  #sweepAll(now: number): void {
+  #sweepAll(): void {
     for (let left = sweepWhenFull; left > 0; left--) {
       this.#hand = this.#hand + 1 < this.#fresh ? this.#hand + 1 : 0;
       const isAlive = (this.#hot[this.#hand * hotWords + hot.state] as number) !== 0;
-      if (isAlive && !((this.#times[this.#hand * hotDoubles] as number) > now))
-        this.end(this.#hand);
+      if (isAlive && this.#isOver(this.#hand)) this.end(this.#hand);
     }
   }
 
