@@ -21,6 +21,10 @@ export interface Port {
   drain(lane: number): void;
   /** Frames that waited for a buffer in vain: there was no more room to wait in. */
   readonly overruns: number;
+  /** Packets above the allowance for the network's link-local services. */
+  readonly linkLocalExceeded: number;
+  /** Packets that were lost because no more connections can be tracked. */
+  readonly trackingExceeded: number;
   /** From now on `endpoint` is given the frames of this port; null: nobody is. */
   connect(endpoint: Endpoint | null): void;
   /** The port's own address is `mac` from now on; false: it belongs to another port. */

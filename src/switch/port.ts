@@ -98,6 +98,15 @@ export class SwitchPort implements Port {
     return this.values[counter.rxReason + R.queueFull] as number;
   }
 
+  get linkLocalExceeded(): number {
+    return this.values[counter.txReason + R.linkLocalExceeded] as number;
+  }
+
+  get trackingExceeded(): number {
+    const outbound = this.values[counter.txReason + R.trackingFull] as number;
+    return outbound + (this.values[counter.rxReason + R.trackingFull] as number);
+  }
+
   /** What waits for the endpoint before is dropped and counted as `noReceiver`. */
   connect(endpoint: Endpoint | null): void {
     this.endpoint = endpoint;

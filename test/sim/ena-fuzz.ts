@@ -58,6 +58,12 @@ class CountingPort implements Port {
   get overruns(): number {
     return this.#port.overruns;
   }
+  get linkLocalExceeded(): number {
+    return this.#port.linkLocalExceeded;
+  }
+  get trackingExceeded(): number {
+    return this.#port.trackingExceeded;
+  }
   connect(endpoint: Endpoint | null): void {
     this.#port.connect(endpoint);
   }

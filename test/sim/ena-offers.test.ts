@@ -99,9 +99,12 @@ for (const profile of enaProfiles) {
 test('customer metrics are those that were asked for, one after the other', () => {
   const guest = started(permissive);
   Object.assign(guest.device.allowances, {
-    ...{ bwInExceeded: 11, bwOutExceeded: 12, ppsExceeded: 13, conntrackExceeded: 14 },
-    ...{ linklocalExceeded: 15, conntrackAvailable: 2 ** 32 + 16 },
+    ...{ bwInExceeded: 11, bwOutExceeded: 12, ppsExceeded: 13, conntrackAvailable: 2 ** 32 + 16 },
   });
+  const { counters } = guest.port;
+  counters.values[counters.index('tx_trackingFull')] = 8;
+  counters.values[counters.index('rx_trackingFull')] = 6;
+  counters.values[counters.index('tx_linkLocalExceeded')] = 15;
   const values = [11, 12, 13, 14, 15, 2 ** 32 + 16];
   for (let asked = 0; asked < 2 ** (CUSTOMER_METRICS.length + 1); asked++) {
     const command = { opcode: OPCODE.GET_STATS, type: STATS_TYPE.CUSTOMER_METRICS };

@@ -1,13 +1,16 @@
 /**
  * What EC2 grants an instance, as its function reports it: how often each allowance was exceeded,
- * and what ENA Express did. The function reads these numbers, whoever enforces limits adds to them.
+ * and what ENA Express did. What the network counts is read from the port; to the rest, whoever
+ * enforces limits adds.
  */
+import type { Port } from '../../net/port.ts';
+
+type Granted = Pick<Port, 'linkLocalExceeded' | 'trackingExceeded'>;
+
 export class Allowances {
   bwInExceeded = 0;
   bwOutExceeded = 0;
   ppsExceeded = 0;
-  conntrackExceeded = 0;
-  linklocalExceeded = 0;
   /** Connections that can still be tracked. */
   conntrackAvailable = 0;
   /** Bits: 0 enabled, 1 UDP, 2 no UDP ordering. */
@@ -17,6 +20,20 @@ export class Allowances {
   srdRxPackets = 0;
   /** Percent. */
   srdUtilization = 0;
+
+  readonly #port: Granted;
+
+  constructor(port: Granted) {
+    this.#port = port;
+  }
+
+  get conntrackExceeded(): number {
+    return this.#port.trackingExceeded;
+  }
+
+  get linklocalExceeded(): number {
+    return this.#port.linkLocalExceeded;
+  }
 
   /** In the order of `CUSTOMER_METRICS`. */
   customerMetrics(): number[] {

@@ -81,7 +81,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly mac: Uint8Array;
   readonly stats: EnaStats;
   /** Reported to the driver; whoever enforces limits keeps the numbers. */
-  readonly allowances = new Allowances();
+  readonly allowances: Allowances;
   readonly #host: FunctionHost;
   readonly #port: Port;
   readonly #profile: EnaProfile;
@@ -115,6 +115,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#port = port;
     this.#profile = profile;
     this.stats = new EnaStats(port);
+    this.allowances = new Allowances(port);
     const { memory, diagnostics, clock, interrupts } = host;
     this.#face = new PciFace(
       {

@@ -132,7 +132,7 @@ esac
 /** Called by busybox udhcpc with what it was leased in the environment. */
 export const DHCP_SCRIPT = String.raw`#!/bin/sh
 case $1 in
-  deconfig) ip addr flush dev "$interface"; rm -f "/run/virtfn/lease.$interface" ;;
+  deconfig) ip -4 addr flush dev "$interface"; rm -f "/run/virtfn/lease.$interface" ;;
   bound|renew)
     [ -n "$mtu" ] && ip link set dev "$interface" mtu "$mtu"
     ip addr replace "$ip/$mask" dev "$interface"

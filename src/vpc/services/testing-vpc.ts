@@ -17,8 +17,8 @@ import { Switch } from '../../switch/switch.ts';
 import { TestEndpoint } from '../../switch/testing-endpoint.ts';
 import type { DhcpOptionSet, NetworkInterface, Vpc, VpcModel } from '../model.ts';
 import { routerMac } from '../well-known.ts';
-import type { DnsUpstream } from './resolver-udp.ts';
 import { NetworkServices } from './services.ts';
+import type { DnsUpstream } from './upstream.ts';
 
 export const macs = {
   a: '02:00:00:00:00:0a',
@@ -137,7 +137,7 @@ export class ServicesLab {
   readonly hosts: Record<Host, TestEndpoint>;
 
   constructor(model = testModel(), upstream?: DnsUpstream) {
-    const options = { clock: this.clock, sender: this.network };
+    const options = { clock: this.clock, sender: this.network, seed: 1 };
     this.services = new NetworkServices(model, {
       ...options,
       ...(upstream !== undefined && { upstream }),

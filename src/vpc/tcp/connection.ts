@@ -137,6 +137,13 @@ export class TcpConnection {
     this.inputLength = 0;
   }
 
+  /** As `answer`, at a time of one's own, and not because the peer has just said something. */
+  answerLate(bytes: Uint8Array): void {
+    if (this.state === tcpState.closed || this.#answered) return;
+    this.answer(bytes);
+    this.#send();
+  }
+
   /** Tells the peer that it is over, and forgets the connection. */
   abort(): void {
     this.#host.emit(this, this.#sndNxt, tcpFlag.rst | tcpFlag.ack, 0, 0, 0);
