@@ -73,7 +73,7 @@ class Sender {
 }
 
 const fabric = new Switch({ clock: new MonotonicClock() });
-attachNetwork(fabric, defaultPlan, 'router');
+attachNetwork(fabric, defaultPlan);
 const [from, to, idle] = [10, 11, 12].map((n) =>
   fabric.addPort({ name: `port${n}`, mac: 0x02_00_00_00_00_00 + n }),
 );

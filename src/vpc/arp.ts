@@ -1,9 +1,6 @@
 /**
- * ARP as the network answers it (RFC 826; proxy ARP, RFC 1027).
- *
- * `router`: only the router's address is answered, the rest is flooded as on any Ethernet.
- * `all`: every planned address is answered with its owner's MAC and nothing is flooded, as in a
- * VPC, which has no broadcast domain.
+ * ARP as a network with a router answers it (RFC 826): the router's address, and nobody else's. The
+ * rest is flooded as on any Ethernet. In a VPC, which floods nothing: `services/proxy-arp.ts`.
  */
 
 import { arp, arpOperation, isArpForIpv4, writeArp } from '../net/arp.ts';
@@ -15,17 +12,13 @@ import { R } from '../net/reasons.ts';
 import { notMine, type Responder } from '../switch/responder.ts';
 import type { NetworkPlan } from './plan.ts';
 
-export type ArpMode = 'router' | 'all';
-
 export class ArpResponder implements Responder {
-  readonly #macs = new Map<number, number>();
-  readonly #mode: ArpMode;
+  readonly #mac: number;
+  readonly #address: number;
 
-  constructor(plan: NetworkPlan, mode: ArpMode) {
-    this.#mode = mode;
-    this.#macs.set(parseIpv4(plan.router.address), plan.router.mac);
-    if (mode === 'all')
-      for (const lease of plan.leases) this.#macs.set(parseIpv4(lease.address), lease.mac);
+  constructor({ router }: NetworkPlan) {
+    this.#mac = router.mac;
+    this.#address = parseIpv4(router.address);
   }
 
   respond(request: Frame, reply: Frame): number {
@@ -33,19 +26,17 @@ export class ArpResponder implements Responder {
     if (h.etherType !== etherType.arp) return notMine;
     const at = h.l3Offset;
     if (at + arp.bytes > request.headLength || !isArpForIpv4(head, at)) return R.badRequest;
-    const all = this.#mode === 'all';
     const sender = read32(head, at + arp.senderAddress);
-    const target = read32(head, at + arp.targetAddress);
-    const mac = this.#macs.get(target);
     const isRequest = read16(head, at + arp.operation) === arpOperation.request;
-    // Announcements and probes for one's own address must stay unanswered (RFC 5227).
+    if (!isRequest || read32(head, at + arp.targetAddress) !== this.#address) return notMine;
+    // An announcement of the router's address is for those who have it wrong.
+    if (sender === this.#address) return notMine;
     const senderMac = readMac(head, at + arp.senderMac);
-    if (!isRequest || mac === undefined || sender === target || mac === senderMac)
-      return all ? R.noReceiver : notMine;
     // Tags, if any, stay: the reply is on the VLAN that asked.
     for (let i = ethernet.type; i < at; i++) reply.head[i] = head[i] as number;
-    writeEthernet(reply.head, readMac(head, ethernet.source), mac, read16(head, ethernet.type));
-    writeArp(reply.head, at, arpOperation.reply, mac, target, senderMac, sender);
+    const type = read16(head, ethernet.type);
+    writeEthernet(reply.head, readMac(head, ethernet.source), this.#mac, type);
+    writeArp(reply.head, at, arpOperation.reply, this.#mac, this.#address, senderMac, sender);
     reply.headLength = at + arp.bytes;
     reply.length = reply.headLength;
     return R.answered;

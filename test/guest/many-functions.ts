@@ -54,7 +54,7 @@ export class ManyFunctions {
     const events: DataplaneEvent[] = [];
     const pcap = join(directory, 'switch.pcapng');
     const dataplane = await Dataplane.start(
-      { functions, plan: defaultPlan, arp: 'router', pcap, trace: false },
+      { functions, plan: defaultPlan, pcap, trace: false },
       (event) => events.push(event),
     );
     try {

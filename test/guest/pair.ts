@@ -73,7 +73,7 @@ export class Pair {
     const leases = places.map(({ name, mac, address }) => {
       return { mac: parseMac(mac), address, hostname: name };
     });
-    const network = { plan: { ...defaultPlan, leases }, arp: 'router' } as const;
+    const network = { plan: { ...defaultPlan, leases } } as const;
     const dataplane = await Dataplane.start({
       functions: places.map(({ name, mac }) => ({
         name,

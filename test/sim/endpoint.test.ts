@@ -115,7 +115,7 @@ test('an endpoint gets its address by DHCP and can be pinged at it', () => {
   const [lab, [a, b]] = hosts({});
   assert.ok(a && b);
   const leases = lab.guests.map(({ mac }, i) => ({ mac, address: `10.0.3.${20 + i}` }));
-  attachNetwork(lab.switch, { ...defaultPlan, leases }, 'router');
+  attachNetwork(lab.switch, { ...defaultPlan, leases });
   a.address = 0;
   b.address = 0;
   const clients = [new DhcpClient(a), new DhcpClient(b, 7)];

@@ -1,6 +1,5 @@
 /** What the control plane tells a data-plane worker, and what it hears back. Plain data. */
 import type { Verdict, VerdictFilter } from '../../switch/tap-verdicts.ts';
-import type { ArpMode } from '../../vpc/arp.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
 import type { ModelName } from './models.ts';
@@ -10,7 +9,7 @@ import type { FunctionSpec, ParentChange } from './nic-model.ts';
 export type FunctionConfig = FunctionSpec & { readonly model: ModelName };
 
 /** An Ethernet that learns, with DHCP. */
-export type EthernetNetwork = { readonly plan: NetworkPlan; readonly arp: ArpMode };
+export type EthernetNetwork = { readonly plan: NetworkPlan };
 
 /** A region's VPCs. A function is the network interface whose MAC it has. */
 export type VpcNetwork = { readonly vpc: VpcModel };

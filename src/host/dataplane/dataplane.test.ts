@@ -15,7 +15,7 @@ const vpc = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
 const contradiction: VpcModel = { ...vpc, vpcs: vpc.vpcs.map((one) => ({ ...one, cidrs: [] })) };
 
 async function running(
-  network: { vpc: VpcModel } | { plan: typeof defaultPlan; arp: 'router' },
+  network: { vpc: VpcModel } | { plan: typeof defaultPlan },
   work: (dataplane: Dataplane) => Promise<void>,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
@@ -41,7 +41,7 @@ test('a VPC takes another model while it runs, and keeps its own when that contr
 });
 
 test('an Ethernet has no model to be exchanged', async () => {
-  await running({ plan: defaultPlan, arp: 'router' }, async (dataplane) => {
+  await running({ plan: defaultPlan }, async (dataplane) => {
     assert.deepEqual(await dataplane.setVpc(vpc), ['this network is an Ethernet, not a VPC']);
   });
 });

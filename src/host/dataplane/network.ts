@@ -21,9 +21,9 @@ export function createNetwork(config: EthernetNetwork | VpcNetwork, clock: Clock
   return 'vpc' in config ? createRegion(config.vpc, clock) : createEthernet(config, clock);
 }
 
-function createEthernet({ plan, arp }: EthernetNetwork, clock: Clock): ServedNetwork {
+function createEthernet({ plan }: EthernetNetwork, clock: Clock): ServedNetwork {
   const ethernet = new Switch({ clock });
-  attachNetwork(ethernet, plan, arp);
+  attachNetwork(ethernet, plan);
   return { switch: ethernet, setVpc: () => ['this network is an Ethernet, not a VPC'] };
 }
 

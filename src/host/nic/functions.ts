@@ -95,7 +95,7 @@ export function dataplaneConfig(
       return { mac: parseMac(mac), address, hostname: name };
     }),
   };
-  return { ...rest, plan, arp: 'router' };
+  return { ...rest, plan };
 }
 
 /** QEMU's arguments, one option with its value a line, quoted for a shell. */
