@@ -1,6 +1,7 @@
 // Cost of a VPC: 64-byte UDP frames from one interface to another, through groups, ACLs and routes,
 // next to the same frames through the learning bridge in the same run. Prints CPU time per frame
-// (median, least, most) and what the VPC adds; for new flows, how many a second that is.
+// (median, least, most) as a multiple of the bridge's; for new flows, how many a second that is; and
+// the time that it takes to exchange the policy of a large region for one in which a rule is another.
 //
 //     npm run build && node bench/vpc.mjs [--json] [NAME-PART]
 import { MonotonicClock } from '../dist/src/lib/clock.js';
@@ -12,7 +13,7 @@ import { R } from '../dist/src/net/reasons.js';
 import { buildPacket } from '../dist/src/net/testing-packets.js';
 import { Switch } from '../dist/src/switch/switch.js';
 import { Region } from '../dist/src/vpc/region.js';
-import { nic, testModel } from '../dist/src/vpc/testing-model.js';
+import { everything, nic, testModel } from '../dist/src/vpc/testing-model.js';
 import { routerMac } from '../dist/src/vpc/well-known.js';
 
 const burst = 32;
@@ -121,6 +122,40 @@ function measure(bed, flows) {
   return { median: samples[repetitions >> 1], min: samples[0], max: samples.at(-1) };
 }
 
+/** A region of 2500 groups with 60 rules each and 5000 interfaces; exchanges one rule. */
+function update() {
+  const hex = (n) => n.toString(16).padStart(2, '0');
+  const rule = (i) => ({ id: `sgr-${i}`, protocol: 6, fromPort: i, toPort: i });
+  const rules = Array.from({ length: 60 }, (_, i) => ({
+    ...rule(i),
+    peer: { cidr: '10.0.0.0/8' },
+  }));
+  const groups = Array.from({ length: 2500 }, (_, i) => ({
+    ...everything(`sg-${i}`),
+    inbound: rules,
+  }));
+  const interfaces = Array.from({ length: 5000 }, (_, i) => ({
+    ...nic('a', 0),
+    id: `eni-${i}`,
+    mac: `02:00:00:01:${hex(i >> 8)}:${hex(i & 255)}`,
+    addresses: [{ address: `10.0.${i >> 8}.${i & 255}` }],
+    ipv6Addresses: [],
+    groups: [`sg-${i % 2500}`],
+  }));
+  const model = testModel({ interfaces, securityGroups: groups });
+  const region = new Region({ clock: new BenchClock(), model, seed: 1 });
+  const samples = [];
+  for (let i = 0; i < 200; i++) {
+    const changed = { ...groups[7], inbound: [{ ...rule(i), peer: { cidr: '0.0.0.0/0' } }] };
+    const next = { ...region.model, securityGroups: groups.with(7, changed) };
+    const start = performance.now();
+    region.update(next);
+    samples.push((performance.now() - start) * 1e3);
+  }
+  samples.sort((a, b) => a - b);
+  return { median: samples[100], min: samples[0], max: samples.at(-1) };
+}
+
 const many = 2 ** 24;
 /** A flow table that never knows any of 1024 flows. */
 const forgetful = { flows: 8 };
@@ -147,5 +182,11 @@ for (const [name, [make, flows]] of Object.entries(cases)) {
   const ratio = `${(result.median / base).toFixed(2).padStart(7)} x bridge`;
   const rate = flows === many ? `  ${(1e3 / result.median).toFixed(2)} million flows/s` : '';
   console.log(`${name.padEnd(38)}${columns.join('')} ns ${ratio}${rate}`);
+}
+if ('one rule of 2500 groups'.includes(part)) {
+  const result = update();
+  results['update'] = result;
+  const columns = [result.median, result.min, result.max].map((v) => v.toFixed(0).padStart(9));
+  if (!json) console.log(`${'update: one rule of 2500 groups'.padEnd(38)}${columns.join('')} us`);
 }
 if (json) console.log(JSON.stringify(results, null, 2));
