@@ -100,6 +100,7 @@ async function follow(
 ): Promise<number> {
   let left = count;
   let missed = 0;
+  let isThrough = false;
   const tellMissed = (): void => {
     if (missed > 0) print.leftOut(missed);
     missed = 0;
@@ -107,7 +108,10 @@ async function follow(
   const timer = setInterval(tellMissed, leftOutEveryMs);
   const stopped = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
-    void control.ended.then(resolve);
+    void control.ended.then(() => {
+      if (!isThrough) process.stderr.write('What was watched has ended.\n');
+      resolve();
+    });
     control.trace(filter, rate, (verdicts, leftOut) => {
       for (const verdict of verdicts) if (left-- > 0) print.line(verdict);
       missed += leftOut;
@@ -115,6 +119,7 @@ async function follow(
     });
   });
   await stopped;
+  isThrough = true;
   clearInterval(timer);
   tellMissed();
   return 0;

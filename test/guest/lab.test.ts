@@ -1,73 +1,18 @@
 // The main job as a person runs it: the real program, real guests, and nothing left behind.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startVm } from '../../src/host/guest/guest-vm.ts';
 import type { LabReport } from '../../src/host/lab/report.ts';
 import { toolsOrSkip } from './pair.ts';
+import { Program } from './program.ts';
 
 /** The one that a lab boots when nothing is said, on Debian. */
 const kernel = '6.12';
 const scratch = mkdtempSync(join(tmpdir(), 'virtfn-lab-test-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
-
-/** The program, with what it has said so far. */
-class Program {
-  readonly child: ChildProcess;
-  stdout = '';
-  stderr = '';
-  readonly code: Promise<number | null>;
-  /** Every process that was seen below it. */
-  readonly children = new Set<number>();
-
-  constructor(...args: string[]) {
-    this.child = spawn(process.execPath, ['dist/src/cli/main.js', ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.child.stdout?.on('data', (data: Buffer) => {
-      this.stdout += data.toString();
-    });
-    this.child.stderr?.on('data', (data: Buffer) => {
-      this.stderr += data.toString();
-    });
-    this.code = new Promise((resolve) => this.child.once('close', resolve));
-  }
-
-  /** Waits until it has said something, on whichever stream. */
-  async says(what: RegExp): Promise<void> {
-    while (!what.test(this.stderr) && !what.test(this.stdout)) {
-      assert.equal(this.child.exitCode, null, `it has ended: ${this.stderr}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    this.look();
-  }
-
-  look(): void {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-      if (parentOf(pid) === this.child.pid) this.children.add(Number(pid));
-  }
-
-  assertNothingLeft(): void {
-    const alive = [...this.children].filter((pid) => existsSync(`/proc/${pid}`));
-    assert.deepEqual(alive, [], 'processes');
-    const directories = readdirSync(tmpdir()).filter((name) =>
-      name.startsWith(`virtfn-${this.child.pid}-`),
-    );
-    assert.deepEqual(directories, [], 'directories with sockets');
-  }
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined; // it has ended meanwhile
-  }
-}
 
 test('the lab measures stock drivers on ENA and on NICs of QEMU, as one JSON document', async (t) => {
   if ((await toolsOrSkip(t, kernel)) === null) return;
