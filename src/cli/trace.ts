@@ -126,7 +126,7 @@ async function follow(
 }
 
 function printer({ json, rate }: TraceOptions, facts: Facts): Printer {
-  const names = nameBook(facts.ends);
+  const names = nameBook(facts);
   return json ? jsonPrinter(facts, names) : textPrinter(names, rate);
 }
 

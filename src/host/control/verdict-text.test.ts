@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Verdict } from '../../switch/tap-verdicts.ts';
+import { emptyModel } from '../../vpc/defaults.ts';
 import { findReason, losses, nameBook, verdictText } from './verdict-text.ts';
 
-const names = nameBook([
+const ends = [
   { name: 'a', addresses: ['10.0.0.10', '2001:db8::10'] },
   { name: 'b', addresses: ['10.0.1.20'] },
-]);
+];
+const names = nameBook({ ends, vpc: null });
 const syn: Verdict = {
   ...{ timeNs: 0, reason: 'sgEgressNone', rule: 'no outbound rule in sg-0a1 matches' },
   ...{ from: 'a', to: null, bytes: 74 },
@@ -76,4 +78,18 @@ test('reasons are found by either spelling, and what is lost is told from what i
   assert.equal(findReason('sgEgressNone'), 'sgEgressNone');
   assert.equal(findReason('sg-egress'), undefined);
   assert.ok(losses.includes('aclInDenied') && !losses.includes('answered'));
+});
+
+test('ids in rules have the names that people gave, once', () => {
+  const { vpc, ...group } = { vpc: 'vpc-1', inbound: [], outbound: [] };
+  const securityGroups = [
+    { ...group, vpc, id: 'sg-0a1', name: 'web' },
+    { ...group, vpc, id: 'sg-db', name: 'db' },
+  ];
+  const book = nameBook({ ends, vpc: { ...emptyModel, securityGroups } });
+  const rule = 'sg-0a1 inbound sgr-0b2: tcp 22 from sg-db, sg-0c3';
+  assert.equal(
+    verdictText({ ...syn, rule }, book).why,
+    'sg-0a1 (web) inbound sgr-0b2: tcp 22 from sg-db, sg-0c3',
+  );
 });

@@ -19,13 +19,14 @@ export type VerdictText = {
   readonly why: string;
 };
 
-/** Names by address. */
+/** Names by address, and by the ids that stand in rules. */
 export type NameBook = ReadonlyMap<string, string>;
 
-export function nameBook(ends: Facts['ends']): NameBook {
-  return new Map(
-    ends.flatMap(({ name, addresses }) => addresses.map((one) => [one, name] as const)),
-  );
+export function nameBook({ ends, vpc }: Pick<Facts, 'ends' | 'vpc'>): NameBook {
+  const addresses = ends.flatMap(({ name, addresses }) => addresses.map((one) => [one, name]));
+  const groups = (vpc?.securityGroups ?? []).map(({ id, name }) => [id, name]);
+  const lists = (vpc?.prefixLists ?? []).map(({ id, name }) => [id, name]);
+  return new Map([...addresses, ...groups, ...lists] as [string, string][]);
 }
 
 export function verdictText(verdict: Verdict, names: NameBook): VerdictText {
@@ -33,8 +34,16 @@ export function verdictText(verdict: Verdict, names: NameBook): VerdictText {
   return {
     reason: reasonWord(reason),
     packet: `${packetText(packet, names)}${placesText(verdict, names)}`,
-    why: rule ?? reasons[reason][1],
+    why: rule === null ? reasons[reason][1] : ruleText(rule, names),
   };
+}
+
+/** Ids with the names that people gave, where those are not in the ids already: `sg-0a1 (web)`. */
+function ruleText(rule: string, names: NameBook): string {
+  return rule.replace(/\b(?:sg|pl)-([a-z0-9-]+)/g, (id: string, rest: string) => {
+    const name = names.get(id);
+    return name === undefined || name === rest ? id : `${id} (${name})`;
+  });
 }
 
 /** `sgEgressNone` as people write it: `sg-egress-none`. */
