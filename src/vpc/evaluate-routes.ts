@@ -75,7 +75,7 @@ export function wayOf(model: VpcModel, packet: Packet): Way {
   if (to === 'group' || staysOnLink(packet.destination))
     return { kind: 'closed', why: 'notCarried', route: null };
   if (to === 'nobody') return { kind: 'closed', why: 'noReceiver', route: null };
-  if (to !== 'router') return neighbour(model, from, interfaceOf(model, to.interface));
+  if (to !== 'router') return neighbour(model, from, to.interface);
   return routed(model, from, packet.destination);
 }
 
@@ -113,7 +113,9 @@ const staysOnLink = (destination: string): boolean =>
  * "Traffic that is destined for the MAC address of another network interface in the subnet makes
  * use of data link (layer 2) routing", so that no route table is asked.
  */
-function neighbour(model: VpcModel, from: NetworkInterface, to: NetworkInterface): Way {
+function neighbour(model: VpcModel, from: NetworkInterface, id: string): Way {
+  const to = model.interfaces.find((at) => at.id === id);
+  if (to === undefined) return { kind: 'closed', why: 'noReceiver', route: null };
   if (to.id === from.id) return { kind: 'closed', why: 'reflected', route: null };
   if (subnetOf(model, to).id !== subnetOf(model, from).id)
     return { kind: 'closed', why: 'otherSubnet', route: null };

@@ -15,7 +15,7 @@ import {
   reversed,
 } from './evaluate-packet.ts';
 import type { Direction } from './evaluate-rules.ts';
-import type { NetworkInterface } from './model.ts';
+import type { NetworkInterface, VpcModel } from './model.ts';
 
 export type Connection = {
   /** The instance whose allowance it counts against. */
@@ -58,6 +58,16 @@ export const newHistory = (maxPerInstance = Number.POSITIVE_INFINITY): History =
   fragments: new Map(),
   maxPerInstance,
 });
+
+/** Forgets what interfaces that are gone have tracked, and what was sent by them or to them. */
+export function forgetGone({ connections, fragments }: History, model: VpcModel): void {
+  const isGone = (id: string | null): boolean =>
+    id?.startsWith('eni-') === true && !model.interfaces.some((at) => at.id === id);
+  for (const key of connections.keys())
+    if (isGone(key.split(' ')[0] ?? '')) connections.delete(key);
+  for (const [key, { deliveredTo }] of fragments)
+    if (isGone(deliveredTo) || isGone(key.split(' ')[0] ?? '')) fragments.delete(key);
+}
 
 /** "Idle connection tracking timeout": defaults of instances before Nitro v6, in seconds. */
 const published = { tcpEstablished: 432_000, udp: 30, udpStream: 180, other: 600 } as const;

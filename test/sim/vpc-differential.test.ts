@@ -3,6 +3,7 @@
 // run; a disagreement is printed with its seed and as few events as it needs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkVpcModel } from '../../src/vpc/check-model.ts';
 import { describe, packetsPerWorld, playWorld } from './vpc-differential.ts';
 
 const cases = Number(process.env['VIRTFN_CASES'] ?? 40_000);
@@ -21,6 +22,11 @@ test(`${cases} packets from seed ${firstSeed} on: the switch and the evaluator a
   const worlds = Math.ceil(cases / packetsPerWorld);
   for (let seed = firstSeed; seed < firstSeed + worlds; seed++) {
     const world = playWorld(seed);
+    const models = [
+      world.model,
+      ...world.events.flatMap((event) => ('model' in event ? [event.model] : [])),
+    ];
+    assert.deepEqual(checkVpcModel(models.at(-1) ?? world.model), [], `seed ${seed}`);
     for (const [verdict, n] of world.outcomes) met.set(verdict, (met.get(verdict) ?? 0) + n);
     if (world.disagreement !== null) assert.fail(describe(world));
   }

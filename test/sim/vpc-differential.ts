@@ -11,7 +11,7 @@ import { evaluate, type Judgement } from '../../src/vpc/evaluate.ts';
 import { prefix } from '../../src/vpc/evaluate-address.ts';
 import type { Packet } from '../../src/vpc/evaluate-packet.ts';
 import { isGateway } from '../../src/vpc/evaluate-routes.ts';
-import { newHistory } from '../../src/vpc/evaluate-tracking.ts';
+import { forgetGone, newHistory } from '../../src/vpc/evaluate-tracking.ts';
 import type { VpcModel } from '../../src/vpc/model.ts';
 import { RegionLab } from '../../src/vpc/testing-region.ts';
 import { routerMac } from '../../src/vpc/well-known.ts';
@@ -52,10 +52,13 @@ export type World = {
 class Pair {
   readonly #lab: RegionLab;
   readonly #history;
+  /** Has all interfaces: some may be gone now, and are given nothing. */
+  readonly #first: VpcModel;
   #model: VpcModel;
 
   constructor(model: VpcModel, limits: Limits) {
     this.#model = model;
+    this.#first = model;
     this.#lab = new RegionLab(model, { ...limits, connections: 8192, fragments: 1024 });
     this.#history = newHistory(limits.connectionsPerInstance);
   }
@@ -71,12 +74,13 @@ class Pair {
   change(model: VpcModel): void {
     this.#model = model;
     this.#lab.region.update(model);
+    forgetGone(this.#history, model);
   }
 
   send(packet: Packet): Said {
     const now = this.#lab.clock.now() / nsPerSecond;
     const judgement = evaluate(this.#model, this.#history, packet, now);
-    const bytes = frameOf(this.#model, packet);
+    const bytes = frameOf(this.#first, packet);
     const from = this.#lab.end(packet.from.replace('eni-', ''));
     const reason = reasonNames[from.send(bytes)] as ReasonName;
     const expected = outcomeOf(judgement);
@@ -100,7 +104,7 @@ class Pair {
   /** Who was given the frame; each with what is wrong with it. */
   #arrivals(packet: Packet, sent: Uint8Array): string {
     let text = '';
-    for (const at of this.#model.interfaces) {
+    for (const at of this.#first.interfaces) {
       for (const got of this.#lab.take(at.id.replace('eni-', ''))) {
         const routed = packet.to === 'router';
         const source = routed ? routerMac(at.subnet) : readMac(sent, 6);
@@ -192,7 +196,7 @@ export function playWorld(seed: number): World {
   const outcomes = new Map<string, number>();
   const recent: Sent[] = [];
   for (let packets = 0; packets < packetsPerWorld; ) {
-    const event = nextEvent(random, pair.model, recent);
+    const event = nextEvent(random, pair.model, model, recent);
     const said = happen(pair, event);
     events.push(event);
     if (said === null || !('packet' in event)) continue;
@@ -223,10 +227,14 @@ function kindsOf(judgement: Judgement): string[] {
   return [verdict, ...judgement.gates.flatMap(({ how, passed }) => (passed && how) || [])];
 }
 
-function nextEvent(random: Prng, model: VpcModel, recent: readonly Sent[]): Event {
-  if (random.oneIn(24)) return { model: changed(random, model) };
+function nextEvent(random: Prng, model: VpcModel, first: VpcModel, recent: readonly Sent[]): Event {
+  if (random.oneIn(24)) return { model: changed(random, model, first) };
   const pause = random.oneIn(5) ? randomPause(random) : 0;
-  return pause > 0 ? { pause } : { packet: randomPacket(random, model, recent) };
+  if (pause > 0) return { pause };
+  const present = recent.filter(({ packet }) => {
+    return model.interfaces.some(({ id }) => id === packet.from);
+  });
+  return { packet: randomPacket(random, model, present) };
 }
 
 /** As few events as still make the two disagree: halves, quarters, ... single ones are left out. */

@@ -37,6 +37,7 @@ const merged = (a: VpcModel, b: VpcModel): VpcModel => ({
   vpcs: [...a.vpcs, ...b.vpcs],
   subnets: [...a.subnets, ...b.subnets],
   interfaces: [...a.interfaces, ...b.interfaces],
+  instances: [...a.instances, ...b.instances],
   securityGroups: [...a.securityGroups, ...b.securityGroups],
   networkAcls: [...a.networkAcls, ...b.networkAcls],
   routeTables: [...a.routeTables, ...b.routeTables],
@@ -60,7 +61,7 @@ function randomVpc(random: Prng, v: number): VpcModel {
     (i): Subnet => ({
       id: `subnet-${v}${i}`,
       vpc: vpc.id,
-      zone: `us-east-1${'abc'[i]}`,
+      zone: `us-east-1${'abc'[v]}`,
       cidr: `10.${second}.${i}.0/24`,
       ...(dual ? { ipv6Cidr: `2001:db8:${second}:${i}::/64` } : {}),
       networkAcl: random.pick(acls),
@@ -68,7 +69,7 @@ function randomVpc(random: Prng, v: number): VpcModel {
     }),
   );
   const groups = times(1 + random.below(4), (i) => `sg-${v}${i}`);
-  const interfaces = times(2 + random.below(4), (i) =>
+  const interfaces = times(3 + random.below(3), (i) =>
     randomInterface(random, v, i, subnets, groups),
   );
   const lists = times(random.below(3), (i) => `pl-${v}${i}`);
@@ -77,6 +78,9 @@ function randomVpc(random: Prng, v: number): VpcModel {
     vpcs: [vpc],
     subnets,
     interfaces,
+    instances: [...new Set(interfaces.flatMap(({ instance }) => instance ?? []))].map((id) => {
+      return { id, name: id, type: 'c6i.large' };
+    }),
     prefixLists: lists.map((id) => randomList(random, id, interfaces)),
     internetGateways: [{ id: `igw-${v}`, vpc: vpc.id }],
     egressOnlyInternetGateways: [{ id: `eigw-${v}`, vpc: vpc.id }],
@@ -115,14 +119,15 @@ function randomInterface(
     groups: someOf(random, groups),
     ...(random.oneIn(3) ? { sourceDestCheck: false } : {}),
     instance: `i-${v}${random.oneIn(3) ? 0 : i}`,
+    deviceIndex: i,
     ...(random.oneIn(3) ? { tracking: randomTracking(random) } : {}),
   };
 }
 
-/** Seldom none. */
+/** At least one. */
 function someOf(random: Prng, groups: readonly string[]): string[] {
   const some = groups.filter(() => random.oneIn(2));
-  return some.length > 0 || random.oneIn(10) ? some : [random.pick(groups)];
+  return some.length > 0 ? some.slice(0, 5) : [random.pick(groups)];
 }
 
 const randomTracking = (random: Prng) => ({
@@ -131,22 +136,22 @@ const randomTracking = (random: Prng) => ({
   udpStreamSeconds: random.pick([60, 120, 180]),
 });
 
-const randomList = (
-  random: Prng,
-  id: string,
-  interfaces: readonly NetworkInterface[],
-): PrefixList => ({
-  id,
-  name: id,
-  cidrs: times(random.below(4), () => randomCidr(random, interfaces)),
-});
+/** Of one version of IP, as EC2 has them: even ones of IPv4. */
+function randomList(random: Prng, id: string, interfaces: readonly NetworkInterface[]): PrefixList {
+  const is6 = Number(id.at(-1)) % 2 === 1;
+  const cidrs = times(random.below(4), () => randomCidr(random, interfaces, is6));
+  return { id, name: id, cidrs: [...new Set(cidrs)] };
+}
 
 /** All, some, or one of the addresses that there are. */
-function randomCidr(random: Prng, interfaces: readonly NetworkInterface[]): string {
+function randomCidr(
+  random: Prng,
+  interfaces: readonly NetworkInterface[],
+  is6 = random.oneIn(3),
+): string {
   const own = random.pick(interfaces);
   const v4 = own.addresses[0]?.address ?? '10.0.0.10';
   const v6 = own.ipv6Addresses?.[0] ?? '2001:db8::10';
-  const is6 = random.oneIn(3);
   switch (random.below(6)) {
     case 0:
     case 1:
@@ -185,10 +190,19 @@ export function randomGroup(random: Prng, model: VpcModel, group: SecurityGroup)
   }));
   return {
     ...group,
-    inbound: rules('in'),
-    outbound: random.oneIn(4) ? rules('out') : open,
+    inbound: unlike(rules('in')),
+    outbound: unlike(random.oneIn(4) ? rules('out') : open),
   };
 }
+
+/** EC2 takes no rule twice. */
+const unlike = (rules: readonly SecurityGroupRule[]): SecurityGroupRule[] =>
+  rules.filter(({ id: _id, ...rule }, i) => {
+    const same = rules.findIndex(
+      ({ id: _other, ...one }) => JSON.stringify(one) === JSON.stringify(rule),
+    );
+    return same === i;
+  });
 
 function randomWhat(random: Prng): Omit<SecurityGroupRule, 'id' | 'peer'> {
   const protocol = random.oneIn(3) ? -1 : random.pick(protocolNumbers);
@@ -200,8 +214,8 @@ function randomWhat(random: Prng): Omit<SecurityGroupRule, 'id' | 'peer'> {
   return { protocol };
 }
 
-function randomRange(random: Prng): { fromPort?: number; toPort?: number } {
-  if (random.oneIn(4)) return random.oneIn(2) ? {} : { fromPort: 0, toPort: 65_535 };
+function randomRange(random: Prng): { fromPort: number; toPort: number } {
+  if (random.oneIn(4)) return { fromPort: 0, toPort: 65_535 };
   const [a, b] = [random.pick(ports), random.pick(ports)];
   return random.oneIn(2)
     ? { fromPort: a, toPort: a }
@@ -256,7 +270,6 @@ export function randomTable(random: Prng, model: VpcModel, table: RouteTable): R
   const targets = [
     ...inside.map(({ id }) => id),
     'blackhole',
-    'eni-gone',
     ...model.internetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
     ...model.egressOnlyInternetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
   ];
@@ -276,15 +289,23 @@ export function randomTable(random: Prng, model: VpcModel, table: RouteTable): R
   return {
     ...table,
     routes: chosen.map((destination): Route => {
-      const isV6 = destination.includes(':');
-      const fit = targets.filter((target) => isV6 || !target.startsWith('eigw-'));
+      // What is inside, or may be, leads to interfaces only; an egress-only gateway is for IPv6.
+      const isAny = /^(pl-|10|2001:db8:[0-9]:)/.test(destination);
+      const fit = targets.filter((target) => {
+        if (isAny) return /^(eni|black)/.test(target);
+        return destination.includes(':') || !target.startsWith('eigw-');
+      });
       return { destination, target: random.pick(fit) };
     }),
   };
 }
 
-/** One thing of the model is another one; all the rest stays the very same object. */
-export function changed(random: Prng, model: VpcModel): VpcModel {
+/**
+ * One thing of the model is another one, or an interface is gone or back; all the rest stays the
+ * very same object. `first`: the model as it was in the beginning.
+ */
+export function changed(random: Prng, model: VpcModel, first: VpcModel): VpcModel {
+  if (random.oneIn(8)) return moved(random, model, first);
   switch (random.below(7)) {
     case 0:
     case 1:
@@ -327,6 +348,21 @@ export function changed(random: Prng, model: VpcModel): VpcModel {
 function one<T>(random: Prng, things: readonly T[], change: (thing: T) => T): readonly T[] {
   const at = random.below(things.length);
   return things.map((thing, i) => (i === at ? change(thing) : thing));
+}
+
+/** An interface goes, and routes to it are blackholes; or one that was gone comes back. */
+function moved(random: Prng, model: VpcModel, first: VpcModel): VpcModel {
+  const back = first.interfaces.find(({ id }) => !model.interfaces.some((at) => at.id === id));
+  if (back !== undefined) return { ...model, interfaces: [...model.interfaces, back] };
+  const { id } = random.pick(model.interfaces);
+  const routeTables = model.routeTables.map((table) => {
+    if (!table.routes.some(({ target }) => target === id)) return table;
+    const routes = table.routes.map((route) => {
+      return route.target === id ? { ...route, target: 'blackhole' } : route;
+    });
+    return { ...table, routes };
+  });
+  return { ...model, routeTables, interfaces: model.interfaces.filter((at) => at.id !== id) };
 }
 
 function changedInterface(random: Prng, model: VpcModel, at: NetworkInterface): NetworkInterface {
