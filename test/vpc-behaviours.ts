@@ -705,6 +705,7 @@ const errors: Behaviour[] = [
       { packet: aToB, is: 'delivered' },
       { packet: unreachable(aToB), is: 'delivered' },
     ],
+    notInGuests: rawPackets,
   },
   {
     claim: 'nobody at a UDP port: the error reaches who asked',
@@ -772,6 +773,17 @@ const idle: Behaviour[] = [
       { packet: bToA, is: 'sgEgressNone' },
     ],
     notInGuests: longTime,
+  },
+  {
+    claim: 'a UDP flow that was idle for 31 s is none any more',
+    source: timeouts,
+    model: onlyUdp,
+    steps: [
+      { packet: aToB, is: 'delivered' },
+      { packet: bToA, is: 'delivered' },
+      { wait: 31 },
+      { packet: bToA, is: 'sgEgressNone' },
+    ],
   },
   {
     claim: 'UDP with more than one request and response is a stream: 180 s',

@@ -1,0 +1,269 @@
+/**
+ * Two real guests in a VPC whose rules change while they run: what a step of a documented behaviour
+ * (test/vpc-behaviours.ts) is for a guest, in programs, sockets and what they say.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Dataplane } from '../../src/host/dataplane/dataplane.ts';
+import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
+import type { Tools } from '../../src/host/guest/tools.ts';
+import type { ReasonName } from '../../src/net/reasons.ts';
+import type { Packet } from '../../src/vpc/evaluate-packet.ts';
+import type { VpcModel } from '../../src/vpc/model.ts';
+import type { Behaviour, Ending, Step } from '../vpc-behaviours.ts';
+import { addresses, addresses6, macs, type Name } from '../vpc-pair.ts';
+import { udpAsk, udpEcho } from './udp-programs.ts';
+
+type Guest = 'a' | 'b';
+const guests = ['a', 'b'] as const;
+
+/** Exit codes of `udpAsk`. */
+const asked = { answered: 0, nothing: 11, refused: 111 } as const;
+/** Long enough for a handshake between two emulated guests. */
+const patienceMs = 3000;
+/** Verdicts of gates that no service of the network knows. */
+const gates: readonly ReasonName[] = [
+  'sgEgressNone',
+  'aclOutDenied',
+  'sgIngressNone',
+  'aclInDenied',
+];
+
+type Connection = { readonly from: Vm; readonly file: string };
+
+export class VpcGuests {
+  readonly #dataplane: Dataplane;
+  readonly #directory: string;
+  readonly #vms: Record<Guest, Vm>;
+  readonly #connections = new Map<string, Connection>();
+  /** Tells behaviours apart: pings and lines of one are none of another. */
+  #turn = 0;
+  #line = 0;
+
+  private constructor(dataplane: Dataplane, directory: string, vms: Record<Guest, Vm>) {
+    this.#dataplane = dataplane;
+    this.#directory = directory;
+    this.#vms = vms;
+  }
+
+  static async start(tools: Tools, model: VpcModel): Promise<VpcGuests> {
+    const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
+    const socket = (name: Guest): string => join(directory, `${name}.sock`);
+    const dataplane = await Dataplane.start({
+      functions: guests.map((name) => {
+        return { name, model: 'ena', socket: socket(name), mac: macs[name], linkMbps: 12_500 };
+      }),
+      vpc: model,
+      trace: false,
+    });
+    try {
+      const [image] = tools.guestImages;
+      if (image === undefined) throw new Error('there is no guest image');
+      const rest = { qemu: tools.qemu, accelerator: 'tcg', image, cpus: 1 } as const;
+      const [a, b] = await Promise.all(
+        guests.map((name) =>
+          startVm({ ...rest, name, nics: [{ kind: 'vfio-user', socket: socket(name) }] }),
+        ),
+      );
+      if (a === undefined || b === undefined) throw new Error('two guests were to start');
+      await Promise.all([bringUp(a, 'a'), bringUp(b, 'b')]);
+      return new VpcGuests(dataplane, directory, { a, b });
+    } catch (error) {
+      await dataplane.close();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#vms).map((vm) => vm.close()));
+    await this.#dataplane.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async play({ model, steps }: Behaviour): Promise<void> {
+    this.#turn++;
+    assert.deepEqual(await this.#dataplane.setVpc(model), []);
+    try {
+      for (const [i, step] of steps.entries()) await this.#step(step, `step ${i + 1}`);
+    } finally {
+      await Promise.all(guests.map((name) => this.#vms[name].exec('killall nc sleep udp-echo')));
+      this.#connections.clear();
+    }
+  }
+
+  async #step(step: Step, where: string): Promise<void> {
+    if ('change' in step) assert.deepEqual(await this.#dataplane.setVpc(step.change), []);
+    else if ('wait' in step) await sleep(step.wait * 1000);
+    else if ('service' in step) await this.#service(step.packet, where);
+    else if ('packet' in step) await this.#packet(step.packet, step.is, where);
+    else await this.#expect(step, where, () => this.#tries(step));
+  }
+
+  /** Does what a step says, and whether it worked. */
+  #tries(
+    step: Exclude<Step, { packet: Packet } | { wait: number } | { change: VpcModel }>,
+  ): Promise<boolean> {
+    if ('connect' in step) return this.#connect(step);
+    if ('talk' in step) return this.#talk(step.talk);
+    return 'ask' in step ? this.#ask(step) : this.#ping(step);
+  }
+
+  /** It works; or it does not, and the network counts why. */
+  async #expect({ fails }: Ending, where: string, tries: () => Promise<boolean>): Promise<void> {
+    const before = this.#counts();
+    const worked = await tries();
+    assert.equal(
+      worked,
+      fails === undefined,
+      `${where}: ${worked ? 'it works' : this.#changes(before)}`,
+    );
+    if (fails !== undefined) this.#assertCounted(before, fails, where);
+  }
+
+  #assertCounted(before: Counts, reason: ReasonName, where: string): void {
+    const grown = (this.#counts().get(reason) ?? 0) - (before.get(reason) ?? 0);
+    assert.ok(grown > 0, `${where}: ${reason} is not why: ${this.#changes(before)}`);
+  }
+
+  // What guests do.
+
+  async #connect(step: Extract<Step, { connect: string }>): Promise<boolean> {
+    const { connect, port, version, to } = step;
+    const server = this.#vm(to);
+    await server.run(`nc -l -p ${port} -e cat > /dev/null 2>&1 &
+      until ss -ltn | grep -q ':${port} '; do sleep 0.05; done`);
+    const from = this.#vm(step.from);
+    const file = `/tmp/${this.#turn}-${connect}`;
+    const address = (version === 6 ? addresses6 : addresses)[to];
+    await from.run(`mkfifo ${file}.in
+      nc ${address} ${port} < ${file}.in > ${file}.out 2>&1 &
+      sleep 1000 > ${file}.in &`);
+    this.#connections.set(connect, { from, file });
+    return this.#talk(connect);
+  }
+
+  /** A line, which the server sends back. */
+  async #talk(name: string): Promise<boolean> {
+    const { from, file } = this.#connections.get(name) ?? assert.fail(`no connection ${name}`);
+    const line = `line-${this.#line++}.`;
+    const tenths = patienceMs / 100;
+    const { code } = await from.exec(`echo ${line} > ${file}.in
+      for i in $(seq ${tenths}); do grep -q ${line} ${file}.out && exit 0; sleep 0.1; done; exit 1`);
+    return code === 0;
+  }
+
+  async #ask({ from, to, ask, closed }: Extract<Step, { ask: number }>): Promise<boolean> {
+    if (!closed) {
+      await this.#install(this.#vm(to), 'udp-echo', udpEcho(ask));
+      await this.#vm(to).run(`/tmp/udp-echo > /dev/null 2>&1 &
+        until ss -lun | grep -q ':${ask} '; do sleep 0.05; done`);
+    }
+    const code = await this.#udp(this.#vm(from), udpAsk(addresses[to], ask));
+    assert.ok(
+      code === asked.answered || code === asked.nothing || code === asked.refused,
+      `exit ${code}`,
+    );
+    return code === (closed ? asked.refused : asked.answered);
+  }
+
+  async #ping({ ping, from, to, version }: Extract<Step, { ping: number }>): Promise<boolean> {
+    const address = (version === 6 ? addresses6 : addresses)[to];
+    const id = this.#turn * 16 + ping;
+    const { code } = await this.#vm(from).exec(`ping -c 1 -W 2 -e ${id} ${address}`);
+    return code === 0;
+  }
+
+  /** One packet, of the kinds that a guest's programs send. */
+  async #packet(packet: Packet, is: ReasonName, where: string): Promise<void> {
+    if (packet.protocol !== 6 && packet.protocol !== 17) return;
+    const before = this.#counts();
+    await this.#sendOne(packet);
+    if (is !== 'delivered') this.#assertCounted(before, is, where);
+    else
+      for (const gate of gates)
+        assert.equal(
+          this.#counts().get(gate),
+          before.get(gate),
+          `${where}: ${this.#changes(before)}`,
+        );
+  }
+
+  /** Whatever a service makes of it: none of the gates stands before it. */
+  async #service(packet: Packet, where: string): Promise<void> {
+    const before = this.#counts();
+    await this.#sendOne(packet);
+    const after = this.#counts();
+    for (const gate of gates)
+      assert.equal(after.get(gate), before.get(gate), `${where}: ${this.#changes(before)}`);
+    assert.ok(
+      (after.get('frames') ?? 0) > (before.get('frames') ?? 0),
+      `${where}: nothing was sent`,
+    );
+  }
+
+  async #sendOne({
+    from,
+    protocol,
+    destination,
+    destinationPort = 0,
+    sourcePort = 0,
+  }: Packet): Promise<void> {
+    const vm = this.#vm(from.replace('eni-', '') as Name);
+    if (protocol === 17) await this.#udp(vm, udpAsk(destination, destinationPort, sourcePort));
+    else await vm.exec(`timeout 1 nc ${destination} ${destinationPort} < /dev/null`);
+  }
+
+  async #udp(vm: Vm, program: Buffer): Promise<number> {
+    await this.#install(vm, 'udp-ask', program);
+    return (await vm.exec('/tmp/udp-ask')).code;
+  }
+
+  async #install(vm: Vm, name: string, program: Buffer): Promise<void> {
+    const path = `/tmp/${name}`;
+    await vm.run(
+      `rm -f ${path}; echo ${program.toString('base64')} | base64 -d > ${path}; chmod +x ${path}`,
+    );
+  }
+
+  #vm(name: Name): Vm {
+    if (name === 'm') throw new Error('there is no guest m');
+    return this.#vms[name];
+  }
+
+  // What the network counts.
+
+  /** Frames by reason, of both ports together, and all that were sent. */
+  #counts(): Counts {
+    const sums = new Map<string, number>();
+    for (const counters of Object.values(this.#dataplane.counters()))
+      for (const [name, n = 0] of Object.entries(counters)) {
+        const reason = name === 'rx_frames' ? '' : name.replace(/^[rt]x_/, '');
+        sums.set(reason, (sums.get(reason) ?? 0) + n);
+      }
+    return sums;
+  }
+
+  #changes(before: Counts): string {
+    const changes = [...this.#counts()].flatMap(([reason, n]) => {
+      const grown = n - (before.get(reason) ?? 0);
+      return grown > 0 && reason !== '' ? [`${reason} +${grown}`] : [];
+    });
+    return changes.join(', ') || 'nothing was counted';
+  }
+}
+
+type Counts = ReadonlyMap<string, number>;
+
+/** IPv4 as DHCP says; the IPv6 address by hand, its router by the advertisement. */
+async function bringUp(vm: Vm, name: Guest): Promise<void> {
+  const nic = await vm.waitForDriver('ena');
+  const got = await vm.dhcp(nic);
+  assert.equal(got.split('/')[0], addresses[name]);
+  await vm.run(`ip -6 addr add ${addresses6[name]}/64 dev ${nic} nodad
+    for i in $(seq 50); do ip -6 route | grep -q default && exit 0; sleep 0.1; done
+    echo 'no router has advertised itself' >&2; ip -6 route >&2; exit 1`);
+}
