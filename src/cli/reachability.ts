@@ -1,12 +1,13 @@
 /** `virtfn explain`: whether one end of a VPC reaches another, and which gate is closed if not. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { checkVpcModel } from '../vpc/check-model.ts';
 import type { Gate } from '../vpc/evaluate.ts';
 import { type Explanation, explain, type Leg, type Question, said } from '../vpc/explain.ts';
 import { type End, QuestionError } from '../vpc/explain-ends.ts';
 import { type Hint, hintsFor } from '../vpc/explain-hints.ts';
 import { formatRanges } from '../vpc/explain-ports.ts';
 import type { VpcModel } from '../vpc/model.ts';
-import { readVpc } from './read-vpc.ts';
+import { readVpcOrLab } from './read-vpc.ts';
 import { renderTable } from './table.ts';
 import { type Paint, paintFor, widthOf, wrap } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -20,17 +21,19 @@ type ExplainOptions = {
   icmpType?: number;
   icmpCode?: number;
   ipv6?: boolean;
+  at?: string;
   json?: boolean;
 };
 
 const help = `
-No packet is sent, and no guest need be running. An end is the name of an instance, an interface
+No packet is sent, and no guest need be running; without a file it is the VPC of the running lab that
+is asked about. An end is the name of an instance, an interface
 (eni-...), or any address: one that no interface has is outside, behind the internet gateway. The
 exit code is 0 when the request arrives and its reply comes back, 1 when it does not.
 
 Examples:
   $ virtfn explain examples/three-tier-vpc.yaml --from app --to db --port 5432
-  $ virtfn explain examples/three-tier-vpc.yaml --from web --to app --proto icmp
+  $ virtfn explain --from web --to app --proto icmp
   $ virtfn explain vpc.json --from 198.51.100.7 --to web --port 443 --json | jq .closed`;
 
 const protocolNumbers: Readonly<Record<string, number>> = {
@@ -48,7 +51,7 @@ export function addExplainCommand(program: Command, exit: (code: number) => void
     .command('explain')
     .summary('say whether one instance reaches another in a VPC, and which gate is closed if not')
     .description('Judges a request and its reply by the rules of a VPC, gate by gate.')
-    .argument('<file>', 'a topology with a vpc section, or a VPC as JSON')
+    .argument('[file]', 'a topology with a vpc section, or a VPC as JSON')
     .requiredOption('--from <end>', 'who asks')
     .requiredOption('--to <end>', 'who is asked')
     .option('--proto <protocol>', 'tcp, udp, icmp, icmpv6, ... or a number', protocol, 6)
@@ -57,9 +60,12 @@ export function addExplainCommand(program: Command, exit: (code: number) => void
     .option('--icmp-type <n>', 'an echo request if absent', byte)
     .option('--icmp-code <n>', '0 if absent', byte)
     .option('--ipv6', 'by the IPv6 addresses of instances and interfaces')
+    .option('--at <socket>', 'the control socket of the lab; the only one if absent')
     .option('--json', 'the answer as one JSON document, on stdout')
     .addHelpText('after', help)
-    .action((file: string, options: ExplainOptions) => exit(runExplain(file, options)));
+    .action(async (file: string | undefined, options: ExplainOptions) =>
+      exit(await runExplain(file, options)),
+    );
 }
 
 function protocol(text: string): number {
@@ -77,8 +83,10 @@ const whole = (max: number, what: string) => (text: string) => {
 const port = whole(65_535, 'a port, 0 to 65535');
 const byte = whole(255, 'a number of 0 to 255');
 
-function runExplain(file: string, options: ExplainOptions): number {
-  const model = readVpc(file);
+async function runExplain(file: string | undefined, options: ExplainOptions): Promise<number> {
+  const model = await readVpcOrLab(file, options.at);
+  const [problem] = checkVpcModel(model);
+  if (problem !== undefined) throw new UsageError(`${file ?? 'the lab'}: ${problem}`);
   const answer = answerTo(model, options);
   const hints = hintsFor(model, answer);
   if (options.json) console.log(JSON.stringify(documentOf(answer, hints), null, 2));
@@ -87,7 +95,7 @@ function runExplain(file: string, options: ExplainOptions): number {
 }
 
 function answerTo(model: VpcModel, options: ExplainOptions): Explanation {
-  const { from, to, proto, json: _json, ipv6, ...rest } = options;
+  const { from, to, proto, json: _json, at: _at, ipv6, ...rest } = options;
   const version = ipv6 === undefined ? {} : { version: 6 as const };
   const question: Question = { from, to, protocol: proto, ...rest, ...version };
   try {

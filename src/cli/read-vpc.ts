@@ -1,8 +1,9 @@
-/** A VPC from a file that a person named: what is wrong with it is one sentence. */
+/** A VPC that a person named, a file or a running lab: what is wrong with it is one sentence. */
 import { readFileSync } from 'node:fs';
 import { TopologyError } from '../host/lab/topology-error.ts';
 import { parseVpc } from '../host/vpc/load.ts';
 import type { VpcModel } from '../vpc/model.ts';
+import { attach } from './attach.ts';
 import { UsageError } from './usage-error.ts';
 
 /** @throws UsageError */
@@ -18,5 +19,21 @@ export function readVpc(file: string): VpcModel {
   } catch (error) {
     if (error instanceof TopologyError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** That of the lab that runs, where no file was named; `at`: its control socket. @throws UsageError */
+export async function readVpcOrLab(
+  file: string | undefined,
+  at: string | undefined,
+): Promise<VpcModel> {
+  if (file !== undefined) return readVpc(file);
+  const lab = await attach(at);
+  try {
+    const { vpc } = await lab.describe();
+    if (vpc === null) throw new Error('What runs is an Ethernet, without a VPC.');
+    return vpc;
+  } finally {
+    lab.close();
   }
 }

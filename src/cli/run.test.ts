@@ -60,6 +60,7 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['explain', vpc, '--from', 'web', '--to', 'dv', '--port', '1'], /no instance, .* 'dv'; .* web/],
   [['explain', vpc, '--from', 'web', '--to', 'db'], /TCP and UDP need --port/],
   [['explain', vpc, '--from', 'web', '--to', 'db', '--proto', 'tpc'], /Expected tcp, udp, icmp/],
+  [['explain', '--from', 'a', '--to', 'b', '--port', '1', '--at', '/x.sock'], /nothing listens/],
   [['explain', 'none.yaml', '--from', 'a', '--to', 'b'], /none\.yaml: there is no such file/],
   [['explain', bad, '--from', 'a', '--to', 'b'], /bad\.yaml:3:14: instances\.b\.type/],
   [['trace', '--at', '/nowhere/x.sock'], /x\.sock: nothing listens there/],

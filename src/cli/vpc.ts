@@ -4,7 +4,7 @@ import type { Control } from '../host/control/client.ts';
 import type { VpcModel } from '../vpc/model.ts';
 import { attach } from './attach.ts';
 import { renderReach } from './reach-report.ts';
-import { readVpc } from './read-vpc.ts';
+import { readVpc, readVpcOrLab } from './read-vpc.ts';
 import { paintFor, widthOf } from './terminal.ts';
 import { renderVpc } from './vpc-report.ts';
 
@@ -52,12 +52,7 @@ export function addVpcCommand(program: Command, exit: (code: number) => void): v
 }
 
 async function show(file: string | undefined, options: Options): Promise<number> {
-  const model =
-    file === undefined
-      ? await withLab(options, async (lab) => (await lab.describe()).vpc)
-      : readVpc(file);
-  if (model === null) throw new Error('What runs is an Ethernet, without a VPC.');
-  print(model, options);
+  print(await readVpcOrLab(file, options.at), options);
   return 0;
 }
 
