@@ -98,7 +98,7 @@ export class TextTeller implements Teller {
     const { bold } = this.#paint;
     for (const fn of this.#functions) {
       const link = `${fn.linkMbps / 1000} Gbps`;
-      console.log(`${bold(fn.name)}  ${fn.model}  ${fn.mac}  ${fn.address} by DHCP  ${link}`);
+      console.log(`${bold(fn.name)}  ${fn.model}  ${fn.mac}  ${addressOf(fn)}  ${link}`);
       for (const [i, line] of qemuArguments(fn).entries())
         console.log(`    ${i === 0 ? 'qemu-system-x86_64 ' : '  '}${line} \\`);
       console.log('      ... your disk or kernel');
@@ -111,3 +111,7 @@ export class TextTeller implements Teller {
     console.log(`${seconds}  ${name}  ${text}`);
   }
 }
+
+/** An EFA is no network interface: it has no IP address. */
+const addressOf = ({ model, address }: ChosenFunction): string =>
+  model === 'efa' ? 'no IP' : `${address} by DHCP`;

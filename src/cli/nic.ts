@@ -8,8 +8,14 @@ import { controlled } from '../host/control/controlled.ts';
 import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
 import { isModel, modelNames, modelOf } from '../host/dataplane/models.ts';
-import { ACCESS, type Access, type ParentSpec } from '../host/dataplane/nic-model.ts';
+import {
+  ACCESS,
+  type Access,
+  type FaultSpec,
+  type ParentSpec,
+} from '../host/dataplane/nic-model.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
+import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
 import {
   type ChosenFunction,
   chooseFunctions,
@@ -42,6 +48,7 @@ type NicOptions = {
   guestMac?: boolean;
   queryRss?: boolean;
   rateMbps?: number;
+  fabric?: FaultSpec;
 };
 
 /** Virtual functions of one parent. */
@@ -58,6 +65,7 @@ Examples:
   $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
   $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
+  $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;
 
@@ -93,6 +101,7 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--trust', '82599vf: the guest may choose its addresses')
     .option('--guest-mac', '82599vf: the parent sets no MAC; the guest brings its own')
     .option('--query-rss', "82599vf: the guest may ask for the parent's RSS table and key")
+    .option('--fabric <faults>', FABRIC_HELP, fabric)
     .option('--rate-mbps <n>', 'limit what each function may send', megabits)
     .option('--control', "take commands on standard input while it runs ('help' lists them)")
     .option('--json', 'events as JSON, one a line, on stdout')
@@ -106,6 +115,12 @@ function megabits(text: string): number {
   if (!Number.isInteger(value) || value < 1 || value > 2 ** 31)
     throw new InvalidArgumentError('Expected a whole number of Mbit/s, like 12500.');
   return value;
+}
+
+function fabric(text: string): FaultSpec {
+  const parsed = parseFabric(text);
+  if (typeof parsed === 'string') throw new InvalidArgumentError(parsed);
+  return parsed;
 }
 
 function vlan(text: string): { vlan: number; qos: number } {
@@ -212,7 +227,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 function functionsOf(options: NicOptions): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], profile, access } = options;
-  const { spoofchk, rateMbps } = options;
+  const { spoofchk, rateMbps, fabric } = options;
   const parent = parentOf(options);
   const { model } = options;
   if (!isModel(model))
@@ -234,6 +249,7 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
       ...(spoofchk !== undefined && { spoofCheck: spoofchk }),
       ...(parent !== undefined && { parent }),
       ...(rateMbps !== undefined && { rateMbps }),
+      ...(fabric !== undefined && { fabric }),
     };
   });
   try {

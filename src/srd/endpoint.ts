@@ -369,7 +369,7 @@ export class SrdEndpoint implements PeerHost {
 
   #scheduleNext(): void {
     let due = Infinity;
-    for (const peer of this.#busy) due = Math.min(due, peer.nextDueAt());
+    for (const peer of this.#busy) due = Math.min(due, peer.nextDueAt(this.#now));
     if (due < Infinity) this.#schedule(Math.max(minTickNs, due - this.#now));
   }
 

@@ -5,7 +5,7 @@
  */
 const initialWindow = 16;
 const maxWindow = 64;
-const minRtoNs = 2e6;
+export const minRtoNs = 2e6;
 const initialRtoNs = 10e6;
 const maxRtoNs = 500e6;
 /** Time-outs in a row that make a path a bad one, and for how long. */

@@ -4,7 +4,7 @@
  * only its own message.
  */
 import type { SrdMessage } from './message.ts';
-import { Path } from './path.ts';
+import { minRtoNs, Path } from './path.ts';
 import { ReceiveWindow, windowPackets } from './receive-window.ts';
 import { SendWindow } from './send-window.ts';
 import { forEver, SRD } from './status.ts';
@@ -305,14 +305,21 @@ export class Peer {
   }
 
   /** When something is due next; Infinity: nothing is under way. */
-  nextDueAt(): number {
+  nextDueAt(now: number): number {
+    const { window, paths } = this;
     let due = Infinity;
     for (const { at } of this.#waiting) due = Math.min(due, at);
-    if (this.window.outstanding === 0) return due;
-    let rto = Infinity;
-    for (const path of this.paths) if (path.inFlight > 0) rto = Math.min(rto, path.rtoNs);
-    const oldest = this.window.slot(this.window.oldest);
-    return Math.min(due, (this.window.sentAt[oldest] as number) + rto);
+    if (window.outstanding === 0) return due;
+    // packets that are to be sent again wait for a path
+    if (window.lost > 0)
+      for (const { badUntil } of paths) due = Math.min(due, badUntil > now ? badUntil : Infinity);
+    for (let psn = window.oldest; psn !== window.next; psn = (psn + 1) >>> 0) {
+      const slot = window.slot(psn);
+      if (window.message[slot] === null || window.isLost[slot] === 1) continue;
+      const path = paths[window.path[slot] as number] as Path;
+      return Math.min(due, (window.sentAt[slot] as number) + path.rtoNs);
+    }
+    return Math.min(due, now + minRtoNs);
   }
 
   #release(slot: number): void {

@@ -247,6 +247,8 @@ export class QueuePair {
 
   #flushReceives(): void {
     const entry = this.#path.completion;
+    // without its memory nobody knows what was posted
+    if (this.#rq?.attach() !== true) this.#rqHead = this.#rqTail;
     while (this.#rqHead !== this.#rqTail) {
       this.takeReceive();
       entry.clear();

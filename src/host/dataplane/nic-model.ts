@@ -38,6 +38,7 @@ export type FunctionSpec = {
 
 export type ParentSpec = Partial<Omit<ParentSettings, 'mac' | 'spoofCheck' | 'linkEnabled'>>;
 export type { ParentChange } from '../../devices/ixgbevf/parent.ts';
+export type { FaultSpec } from '../../srd/faults.ts';
 
 /** What a function is plugged into: its host, and its port of the Ethernet switch. */
 export type Site = { readonly host: FunctionHost; readonly port: Port };

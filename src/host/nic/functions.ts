@@ -117,7 +117,8 @@ function checkSocket(path: string): void {
 }
 
 /** A profile and a way of access that the model has. */
-function checkModel(name: ModelName, { profile, access, linkMbps, parent }: FunctionRequest): void {
+function checkModel(name: ModelName, request: FunctionRequest): void {
+  const { profile, access, linkMbps, parent, fabric } = request;
   const model = modelOf(name);
   if (profile !== undefined && !model.profiles.includes(profile))
     throw new FunctionError(
@@ -131,6 +132,8 @@ function checkModel(name: ModelName, { profile, access, linkMbps, parent }: Func
     throw new FunctionError(
       `The link of ${model.title} cannot have ${linkMbps} Mbit/s: choose one of ${model.linksMbps.join(', ')}.`,
     );
+  if (fabric !== undefined && name !== 'efa')
+    throw new FunctionError(`${model.title} has no fabric that goes wrong: only EFA has.`);
   if (parent !== undefined && !model.hasParent)
     throw new FunctionError(
       `${model.title} has no parent function: VLAN, trust and the like are not for it.`,
