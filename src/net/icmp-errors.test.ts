@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Prng } from '../lib/prng.ts';
 import { read16, read32 } from './bytes.ts';
 import { readMac } from './ethernet.ts';
 import { Frame } from './frame.ts';
@@ -110,6 +111,26 @@ test('nothing is said about errors, later fragments, groups and senders without 
   assert.ok(about(changed(4, [23, 1], [34, 8])), 'a ping is answered');
   assert.ok(about(changed(6, [20, 58], [54, 128])));
   assert.ok(about(changed(4, [20, 0x20])), 'and a first fragment');
+});
+
+test('whatever a frame says of itself, an error about it stays within its bounds', () => {
+  const seed = Date.now() & 0xffff;
+  const random = new Prng(seed);
+  const frame = new Frame();
+  const reply = new Frame();
+  let told = 0;
+  for (let n = 0; n < 20_000; n++) {
+    const version = random.oneIn(2) ? 4 : 6;
+    const bytes = buildPacket({ version, payload: big.subarray(0, random.below(400)) });
+    for (let i = random.below(4); i > 0; i--) bytes[random.below(80)] = random.next();
+    frame.load(bytes, 0, random.oneIn(4) ? random.below(bytes.length) : bytes.length);
+    frame.mss = random.oneIn(3) ? random.below(3000) : 0;
+    frame.parse();
+    if (!errors.tooBig(frame, source, 1500, reply)) continue;
+    told++;
+    assert.ok(reply.length > 42 && reply.length <= 14 + 40 + 8 + 256, `seed ${seed}`);
+  }
+  assert.ok(told > 5000, `seed ${seed}`);
 });
 
 test('only IPv4 without "don\'t fragment" may be fragmented', () => {

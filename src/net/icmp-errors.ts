@@ -93,7 +93,7 @@ export class IcmpErrors {
     const { l3Offset, ipEnd } = frame.headers;
     const length = Math.min(frame.headLength, ipEnd) - l3Offset;
     copyBytes(frame.head, l3Offset, this.#bytes, to, length);
-    if (frame.mss > 0) this.#quoteSegment(frame, to);
+    if (frame.mss > 0 && frame.headers.payloadOffset >= 0) this.#quoteSegment(frame, to);
     return length;
   }
 
