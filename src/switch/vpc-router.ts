@@ -90,6 +90,7 @@ export class VpcRouter implements Forwarder {
 
   /** From the next frame on this policy counts. Tracked connections live on. */
   apply(policy: Policy): void {
+    if (policy.gateways !== this.policy.gateways) this.#fragments.forgetGateways();
     const gone = this.#nics.apply(policy, (nic) => this.#tracker.endAll(nic));
     for (const nic of gone) this.#fragments.forget(nic.slot);
     this.#changed();
@@ -233,8 +234,8 @@ export class VpcRouter implements Forwarder {
   }
 
   /**
-   * The source check: an interface sends from its own addresses. Who has none yet asks from the
-   * unspecified one, but the network only; link-local ones never leave the subnet.
+   * The source check: an interface sends from its own addresses, or from any link-local one of
+   * IPv6, which a guest chooses by itself. From the unspecified one it may ask the network only.
    */
   #isFrom(nic: Nic, frame: Frame, forNetwork: boolean): boolean {
     const { head, headLength, headers: h } = frame;

@@ -117,6 +117,25 @@ test('fragments from outside follow their first one', () => {
   assert.equal(it.take('a').length, 2);
 });
 
+test('fragments do not follow to a gateway that has taken the place of theirs', () => {
+  const { lab: it, gateway } = lab();
+  const piece = (offset: number, more: boolean): Send => ({
+    ...out,
+    payload: new Uint8Array(16),
+    edit: (bytes) => bytes.set([more ? 0x20 : 0, offset], 20),
+  });
+  assert.equal(it.send('c', 'c', piece(0, true)), 'delivered');
+  assert.equal(it.send('c', 'c', piece(3, false)), 'delivered');
+  it.region.update(
+    model({
+      internetGateways: [],
+      routeTables: model().routeTables.slice(1).concat({ id: 'rtb-1', vpc: 'vpc-1', routes: [] }),
+    }),
+  );
+  assert.equal(it.send('c', 'c', piece(3, false)), 'fragmentUnknown');
+  assert.deepEqual(gateway.left, ['nat-1', 'nat-1']);
+});
+
 test("a NAT gateway's subnet is entered by its ACL, unless the sender is in it", () => {
   const deny: NetworkAcl = { ...openAcl('acl-1'), inbound: [] };
   const here = nic('d', 0);

@@ -11,6 +11,7 @@ import { Switch } from '../switch/switch.ts';
 import { VpcRouter, type VpcRouterOptions } from '../switch/vpc-router.ts';
 import { compilePolicy } from './compile.ts';
 import type { VpcModel } from './model.ts';
+import { shareModel } from './share-model.ts';
 
 export type RegionOptions = {
   readonly clock: Clock;
@@ -50,7 +51,8 @@ export class Region {
   }
 
   /** From the next frame on this model counts. Tracked connections live on, by EC2's rules. */
-  update(model: VpcModel): void {
+  update(changed: VpcModel): void {
+    const model = shareModel(this.#model, changed);
     const before = this.router.policy;
     this.router.apply(compilePolicy(model, before.version + 1, before));
     this.#model = model;

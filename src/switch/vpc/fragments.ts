@@ -77,6 +77,12 @@ export class FragmentTable {
     }
   }
 
+  /** Forgets what led to gateways: their numbers may become others'. */
+  forgetGateways(): void {
+    for (let i = 0; i < this.#ends.length; i++)
+      if (this.#words[i * stride + column.place] === place.gateway) this.#ends[i] = 0;
+  }
+
   /** The packet's own entry, else one that is over, else the next victim. */
   #placeFor(first: number, now: number): number {
     let over = -1;
