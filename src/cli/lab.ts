@@ -19,6 +19,7 @@ type LabOptions = {
   image?: string;
   kernel?: string;
   pcap?: string;
+  profile?: string;
   accel: 'auto' | 'kvm' | 'tcg';
   guest: 'linux' | 'reference';
   compare: boolean;
@@ -75,6 +76,7 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
     )
     .option('--image <path>', 'boot this cloud image (qcow2 or raw) in every instance')
     .option('--kernel <series>', "a kernel series, like 7; or a kernel's path, with --image")
+    .option('--profile <name>', "every function's generation, like nitro-v5 or large-receive")
     .addOption(accelOption())
     .addOption(
       new Option('--guest <kind>', 'linux in QEMU; or reference: drivers in this process')
@@ -171,7 +173,7 @@ function invocation(): string {
 function topologyOf(file: string | undefined, options: LabOptions): Topology {
   const types = InstanceTypes.load();
   const topology = file === undefined ? defaultTopology(types) : readTopology(file, types);
-  const { image, kernel, compare } = options;
+  const { image, kernel, profile, compare } = options;
   return {
     ...topology,
     instances: topology.instances.map((instance) => {
@@ -179,6 +181,7 @@ function topologyOf(file: string | undefined, options: LabOptions): Topology {
         ...instance,
         ...(image !== undefined && { image }),
         ...(kernel !== undefined && { kernel }),
+        ...(profile !== undefined && { profile }),
       };
     }),
     measure: { ...topology.measure, ...(compare ? {} : { compare: [] }) },

@@ -1,7 +1,7 @@
 /**
  * A bounded queue of copied frames in one ring of bytes: no allocation per frame, whatever its size.
  *
- * Each record is a header of four words (length, sums, tag, bytes used in all) and the frame,
+ * Each record is a header of four words (length; sums and mss; tag; bytes used in all) and the frame,
  * padded to 16 bytes. Records do not wrap: one that would is put at the ring's start instead.
  */
 import { type Frame, maxFrameBytes } from './frame.ts';
@@ -44,7 +44,7 @@ export class FrameQueue {
     }
     const word = this.#tail >>> 2;
     this.#words[word] = frame.length;
-    this.#words[word + 1] = frame.ipv4Sum | (frame.l4Sum << 8);
+    this.#words[word + 1] = frame.ipv4Sum | (frame.l4Sum << 8) | (frame.mss << 16);
     this.#words[word + 2] = tag;
     this.#words[word + 3] = skip + size;
     frame.copyTo(this.#bytes, this.#tail + headerBytes);
@@ -62,7 +62,8 @@ export class FrameQueue {
     const word = this.#head >>> 2;
     frame.load(this.#bytes, this.#head + headerBytes, this.#words[word] as number);
     frame.ipv4Sum = (this.#words[word + 1] as number) & 0xff;
-    frame.l4Sum = (this.#words[word + 1] as number) >>> 8;
+    frame.l4Sum = ((this.#words[word + 1] as number) >>> 8) & 0xff;
+    frame.mss = (this.#words[word + 1] as number) >>> 16;
     frame.parse();
     this.tag = this.#words[word + 2] as number;
     return true;

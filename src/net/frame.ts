@@ -46,7 +46,7 @@ export class Frame {
 
   /** What the sender left to do: a union of `checksum` flags. */
   offload = 0;
-  /** TCP payload bytes per segment, or 0: not to be segmented. */
+  /** TCP payload bytes per segment of a frame that is longer than the wire has them; else 0. */
   mss = 0;
   /** Where the IP header to be segmented stands when it is a tunnel's inner one; 0: it is not. */
   innerAt = 0;

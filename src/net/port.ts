@@ -43,6 +43,12 @@ export interface Endpoint {
    */
   receive(frame: Frame): Reason;
   /**
+   * How long a frame the endpoint could receive now, of those into which `frame` is to be cut:
+   * several segments may come as one, with lengths and sums as if it were one large packet and
+   * `Frame.mss` still set. 0: only as the wire has them.
+   */
+  roomFor(frame: Frame): number;
+  /**
    * Which of the endpoint's independent receive queues the frame is for, below `maxLanes`. One
    * without buffers must not hold up the others. Asked only when frames have to wait.
    */

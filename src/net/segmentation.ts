@@ -102,9 +102,12 @@ export class Segmenter {
       pseudoSumOf(head, h, 0) + sumBytes(head, h.l4Offset, h.payloadOffset - h.l4Offset);
   }
 
-  /** Fills `out` with the next frame; false when there is none. `out` belongs to the segmenter
-   * between `begin` and the last `next`. */
-  next(out: Frame): boolean {
+  /**
+   * Fills `out` with the next frame; false when there is none. `out` belongs to the segmenter
+   * between `begin` and the last `next`. `roomBytes`: as many whole segments as fit into that may
+   * stay together.
+   */
+  next(out: Frame, roomBytes = 0): boolean {
     const frame = this.#frame;
     if (frame === null) return false;
     const headerBytes = this.#headerBytes;
@@ -112,13 +115,20 @@ export class Segmenter {
     if (this.#first) copyBytes(this.#template, 0, out.head, 0, headerBytes);
     out.headLength = headerBytes;
     out.length = headerBytes;
-    const payload = Math.min(this.#left, frame.mss);
+    const payload = Math.min(this.#left, this.#together(frame.mss, roomBytes));
+    out.mss = payload > frame.mss ? frame.mss : 0;
     this.#left -= payload;
     this.#take(frame, out, payload);
     this.#finish(frame, out, payload);
     this.#first = false;
     if (this.#left === 0) this.#frame = null;
     return true;
+  }
+
+  #together(mss: number, roomBytes: number): number {
+    if (roomBytes <= this.#headerBytes + mss) return mss;
+    const limit = Math.min(roomBytes, maxIpBytes) - this.#headerBytes;
+    return limit - (limit % mss);
   }
 
   /** Gives `out` the next `payload` bytes: copied from the head, named in the segments. */

@@ -94,6 +94,15 @@ export class SwitchPort implements Port {
     if (this.waiting > 0) this.#fabric.drain(this);
   }
 
+  /**
+   * Whether the frame's journey ends at this port: its guest must not have to send it on, larger
+   * than its link allows.
+   */
+  endsAt(frame: Frame): boolean {
+    const h = frame.headers;
+    return h.ipVersion === 4 && this.address !== null && h.dst === this.address;
+  }
+
   get overruns(): number {
     return this.values[counter.rxReason + R.queueFull] as number;
   }

@@ -191,14 +191,20 @@ export class Switch implements Fabric, Delivery {
     return this.#owners.lookup(macHi, macLo);
   }
 
-  /** What is still to be cut up is cut up here; the verdict is that of the last piece. */
+  /**
+   * What is still to be cut up is cut up here, into pieces as large as the guest that it is for
+   * can take; the verdict is that of the last one.
+   */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
     if (frame.mss === 0) return this.#deliverOne(to, frame, from);
+    const ends = frame.innerAt === 0 && to.endsAt(frame);
+    const segmenter = this.#segmenter;
+    const segment = this.#segment;
     let verdict: Reason = R.delivered;
-    this.#segmenter.begin(frame);
-    while (this.#segmenter.next(this.#segment)) {
-      this.#segment.parse();
-      verdict = this.#deliverOne(to, this.#segment, from);
+    segmenter.begin(frame);
+    while (segmenter.next(segment, ends ? (to.endpoint?.roomFor(frame) ?? 0) : 0)) {
+      segment.parse();
+      verdict = this.#deliverOne(to, segment, from);
     }
     return verdict;
   }

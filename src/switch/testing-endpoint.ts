@@ -11,6 +11,8 @@ export class TestEndpoint implements Endpoint {
   readonly sums: [number, number][] = [];
   buffers = Infinity;
   flushes = 0;
+  /** Segments may stay together up to this length. */
+  roomBytes = 0;
   /** What `receive` answers; null: by buffers. */
   refusal: Reason | null = null;
   /** Called from within flush(). */
@@ -30,6 +32,10 @@ export class TestEndpoint implements Endpoint {
     this.received.push(bytes);
     this.sums.push([frame.ipv4Sum, frame.l4Sum]);
     return R.delivered;
+  }
+
+  roomFor(): number {
+    return this.roomBytes;
   }
 
   flush(): void {

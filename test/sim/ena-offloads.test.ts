@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { L3_PROTO, L4_PROTO } from '../../src/defs/ena-io.ts';
+import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { TxOffload } from '../../src/drivers/ena/tx-offload.ts';
 import { Prng } from '../../src/lib/prng.ts';
-import { pair, type SimGuest } from './ena-lab.ts';
+import { write32 } from '../../src/net/bytes.ts';
+import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { pair, type SimGuest, SimLab } from './ena-lab.ts';
 import { checksumsAreRight, etherBytes, naiveSum, packet, partsOf } from './naive-packets.ts';
 
 const bytesOf = (prng: Prng, length: number): Uint8Array =>
@@ -147,3 +150,36 @@ test('segment size and offsets last until another meta descriptor changes them',
     assert.deepEqual(joinSegments(whole, segments, mss), [...payload]);
   }
 });
+
+for (const name of ['large-receive', 'permissive'])
+  test(`${name}: segments for the guest itself stay together as the profile says, as far as its buffers go`, () => {
+    const profile = enaProfiles.find((one) => one.name === name);
+    assert.ok(profile);
+    const lab = new SimLab();
+    const driver = { txBufferBytes: 4096 };
+    const a = lab.add({ driver });
+    const b = lab.add({ device: { profile }, port: { address: parseIpv4('10.0.0.2') } });
+    for (const guest of [a, b]) guest.driver.start();
+    const payload = bytesOf(new Prng(8), 50_000);
+    const mss = 1448;
+    for (const to of ['10.0.0.2', '10.0.0.99']) {
+      const whole = packet({ from: a.mac, to: b.mac, ip: 4, l4: 'tcp', flags: 0x98, payload });
+      write32(whole, etherBytes + 16, parseIpv4(to));
+      leaveChecksum(whole, 'partial', false);
+      const { l3Length, l4Header, l4 } = partsOf(whole);
+      const spec = { l3: 'ipv4', l4: 'tcp', l3Csum: true, l4Csum: 'partial', mss } as const;
+      send(a, whole, new TxOffload({ ...spec, l3Length, l4Length: l4Header }));
+      const got = b.receive();
+      const wire = Math.ceil(payload.length / mss);
+      if (profile.largeReceive && to === '10.0.0.2') assert.ok(got.length < wire / 4);
+      else assert.equal(got.length, wire);
+      for (const piece of got) assert.ok(checksumsAreRight(piece));
+      const start = l4 + l4Header;
+      for (const piece of got.slice(0, -1)) assert.equal((piece.length - start) % mss, 0);
+      assert.deepEqual(
+        got.flatMap((piece) => [...piece.subarray(start)]),
+        [...payload],
+      );
+    }
+    assert.deepEqual([a.refusals, b.refusals], [[], []]);
+  });

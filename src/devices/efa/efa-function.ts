@@ -261,6 +261,11 @@ export class EfaFunction implements PolledFunction, Endpoint {
     return this.srd.receive(frame) ? R.delivered : R.rxDisabled;
   }
 
+  /** Segments come one by one. */
+  roomFor(): number {
+    return 0;
+  }
+
   laneOf(): number {
     return 0;
   }

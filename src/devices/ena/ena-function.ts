@@ -272,7 +272,8 @@ export class EnaFunction implements PolledFunction, Endpoint {
 
   receive(frame: Frame): Reason {
     if (this.#failed || !this.#management.linkUp) return this.#drop(R.rxDisabled);
-    if (frame.length > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
+    const wire = frame.mss === 0 ? frame.length : frame.mss + frame.headers.payloadOffset;
+    if (wire > this.#settings.mtu + l2Bytes) return this.#drop(R.rxTooLong);
     const hash = this.#rss.hash(frame.headers);
     const queue = this.#rxQueueFor(frame, hash);
     if (queue === null) return this.#drop(R.rxDisabled);
@@ -282,6 +283,11 @@ export class EnaFunction implements PolledFunction, Endpoint {
       this.stats.rxBytes += frame.length;
     } else if (reason !== R.rxNoBuffer) this.stats.rxDrops++;
     return reason;
+  }
+
+  roomFor(frame: Frame): number {
+    if (!this.#profile.largeReceive || this.#failed) return 0;
+    return this.#rxQueueFor(frame, this.#rss.hash(frame.headers))?.room() ?? 0;
   }
 
   laneOf(frame: Frame): number {

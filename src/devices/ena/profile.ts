@@ -70,6 +70,8 @@ export type EnaTraits = {
   readonly llq: LlqOffer | null;
   /** Where a low-latency queue's headers may lie: bits of `LLQ_HEADER`. */
   readonly llqHeaderLocations: number;
+  /** Segments of one frame reach a guest of the same switch together, in as many buffers as fit. */
+  readonly largeReceive: boolean;
   /** log2 of the smallest and the largest indirection table. */
   readonly rssTableLog: readonly [min: number, max: number];
   /** Kinds of sorting that hash inputs can have: bits of `INPUT_SORT`. */
@@ -161,10 +163,11 @@ const nitroV2: EnaClaims = {
   maxCqDepth: assumed(1024, 'as the submission queue'),
   queuePairs: assumed(8, 'depends on the instance type'),
   maxTxDescsPerPacket: assumed(20, 'more than any driver uses'),
-  maxRxDescsPerPacket: assumed(16, 'as Linux allows'),
+  maxRxDescsPerPacket: assumed(16, 'Linux says 19, but crashes above 17 (MAX_SKB_FRAGS)'),
   maxHeaderBytes: published(96, `128-byte entries less two descriptors (${readme})`),
   offloadTx: observed(OFFLOAD_TX.L4_IPV4_CSUM_PART, 'ethtool -k in amzn-drivers#29 and #360'),
   offloadRx: observed(OFFLOAD_RX.HASH, 'ethtool -k: rx-checksumming off [fixed]'),
+  largeReceive: published(false, `no large receive offload (${readme})`),
   llq: published(llq, `large LLQ from Nitro v2 on, not by default (${readme})`),
   llqHeaderLocations: assumed(
     LLQ_HEADER.INLINE,
@@ -313,6 +316,11 @@ const profile = (name: string, claims: EnaClaims): EnaProfile => profileOf(name,
 
 export const permissive = profile('permissive', everything);
 
+const largeReceive: EnaClaims = {
+  ...everything,
+  largeReceive: assumed(true, 'our choice: no card does it; Linux suspects "GRO" once, and works'),
+};
+
 export const enaProfiles: readonly EnaProfile[] = [
   permissive,
   profile('nitro-v2', nitroV2),
@@ -320,5 +328,6 @@ export const enaProfiles: readonly EnaProfile[] = [
   profile('nitro-v4', nitroV4),
   profile('nitro-v5', nitroV5),
   profile('nitro-v6', nitroV6),
+  profile('large-receive', largeReceive),
   profile('strict', strict),
 ];

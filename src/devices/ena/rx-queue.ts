@@ -17,6 +17,9 @@ import type { QueueHost, SubmissionQueueShape } from './tx-queue.ts';
 
 const descriptorBytes = 16;
 
+/** What a descriptor's length says: 0 is 64 KiB. */
+const roomOf = (length: number): number => (length === 0 ? 65_536 : length);
+
 export class RxQueue {
   readonly shape: SubmissionQueueShape;
   readonly cq: CompletionQueue;
@@ -65,6 +68,19 @@ export class RxQueue {
     this.#host.port.drain(this.shape.index);
   }
 
+  /** Bytes of the buffers that one frame could be given now. */
+  room(): number {
+    if (!this.#ring.attach()) return 0;
+    const last = Math.min(this.#tail, this.#head + this.#maxDescs);
+    let bytes = 0;
+    for (let at = this.#head; at < last; at++) {
+      this.#ring.pull(at);
+      this.#desc.load(this.#ring.words, this.#ring.at(at));
+      bytes += roomOf(this.#desc.length);
+    }
+    return bytes;
+  }
+
   /** Copies the frame into as many posted buffers as it takes; all or nothing. */
   receive(frame: Frame, hash: number): Reason {
     if (this.#head === this.#tail) return R.rxNoBuffer;
@@ -97,7 +113,7 @@ export class RxQueue {
         this.#host.fail(enaRules['rx-stale-phase'], () => `queue ${this.shape.index}, ${at}`);
         return 0;
       }
-      const room = desc.length === 0 ? 65_536 : desc.length;
+      const room = roomOf(desc.length);
       this.#address[count] = desc.buff_addr_hi * 2 ** 32 + desc.buff_addr_lo;
       this.#room[count] = room;
       this.#requestId[count] = desc.req_id;

@@ -219,6 +219,11 @@ export class IxgbevfFunction implements PolledFunction, Endpoint {
     return reason;
   }
 
+  /** Segments come one by one. */
+  roomFor(): number {
+    return 0;
+  }
+
   laneOf(frame: Frame): number {
     return this.#queueFor(this.#rss.hash(frame.headers));
   }

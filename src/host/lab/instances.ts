@@ -11,7 +11,7 @@ import type { Topology } from './topology.ts';
 export function functionsOf(topology: Topology, directory: string): ChosenFunction[] {
   const { instances, network, vpc } = topology;
   const types = InstanceTypes.load();
-  const requests = instances.map(({ name, type, nic, access, ...given }) => {
+  const requests = instances.map(({ name, type, nic, profile, access, ...given }) => {
     const at = vpc === undefined ? null : interfaceOf(vpc, name);
     const { mac, address } = at === null ? given : { mac: at.mac, address: firstAddress(at) };
     const { queues } = types.get(type);
@@ -26,6 +26,7 @@ export function functionsOf(topology: Topology, directory: string): ChosenFuncti
       },
       ...(mac !== undefined && { mac }),
       ...(address !== undefined && { address }),
+      ...(profile !== undefined && { profile }),
       ...(access !== undefined && { access }),
       ...(queues !== null && followsType && { queuePairs: queues }),
     };

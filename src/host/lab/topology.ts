@@ -34,6 +34,8 @@ export type Instance = {
   readonly image?: string;
   readonly mac?: string;
   readonly address?: string;
+  /** A generation profile of the NIC's; absent: its default. */
+  readonly profile?: string;
   readonly access?: Access;
   readonly memoryMb?: number;
   readonly cpus?: number;
@@ -94,13 +96,14 @@ const instanceFields = z.strictObject(
     ).optional(),
     image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
     mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
+    profile: text("a profile of the NIC's, like nitro-v5", (value) => value !== '').optional(),
     access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
     memory: whole('MiB of memory', 128, 65_536).optional(),
     cpus: whole('virtual CPUs', 1, 64).optional(),
     ...instanceInVpc,
   },
   expected(
-    `an instance: type, nic, kernel, image, mac, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
+    `an instance: type, nic, kernel, image, mac, profile, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
   ),
 );
 
@@ -182,9 +185,9 @@ function networkOf({
 
 function instancesOf(instances: File['instances']): Instance[] {
   return Object.entries(instances).map(([name, instance]): Instance => {
-    const { nic = 'ena', kernel, image, mac, access, cpus } = instance;
+    const { nic = 'ena', kernel, image, mac, profile, access, cpus } = instance;
     const { type = nicModels[nic].defaultType } = instance;
-    const rest = { kernel, image, mac, access, cpus };
+    const rest = { kernel, image, mac, profile, access, cpus };
     const given = Object.entries({
       ...rest,
       address: instance.address?.[0],
