@@ -20,13 +20,17 @@ import {
   type ChosenFunction,
   chooseFunctions,
   dataplaneConfig,
+  defaultNetwork,
   FunctionError,
 } from '../host/nic/functions.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
+import { firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
+import type { VpcModel } from '../vpc/model.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';
 import { JsonTeller, type Teller, TextTeller } from './nic-events.ts';
+import { readVpc } from './read-vpc.ts';
 import { UsageError } from './usage-error.ts';
 
 type NicOptions = {
@@ -37,6 +41,7 @@ type NicOptions = {
   type?: string;
   profile?: string;
   access?: Access;
+  vpc?: string;
   pcap?: string;
   trace?: boolean;
   json?: boolean;
@@ -59,11 +64,15 @@ Each --socket is one PCI function and one port of a switch that answers ARP and 
 10.0.0.10, 10.0.0.11, ... in the order of the sockets. Stop it with Ctrl-C: the sockets go away and
 each port's counters are printed.
 
+With --vpc the switch is the VPC of a topology file or a JSON model, and the k-th socket is the network
+interface of its k-th instance: virtfn trace shows what its rules decide, virtfn vpc apply changes them.
+
 What a driver does that the hardware would not accept is refused, and told with the rule it broke.
 
 Examples:
   $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
   $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
+  $ virtfn nic --vpc examples/three-tier-vpc.yaml --socket web.sock --socket app.sock
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
@@ -93,6 +102,7 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
         'how guests reach the function: by traps or mapped memory',
       ).choices(ACCESS),
     )
+    .option('--vpc <file>', 'sockets are the instances of this VPC, in the order of the file')
     .option('--pcap <file>', 'capture all frames of the switch (pcapng)')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--spoofchk', 'refuse other source addresses than those that a function was given')
@@ -146,18 +156,23 @@ async function runNic(options: NicOptions): Promise<number> {
     for (const line of explain(options.explain)) console.log(line);
     return 0;
   }
-  const functions = functionsOf(options);
+  const vpc = options.vpc === undefined ? null : readVpc(options.vpc);
+  const functions = functionsOf(options, vpc);
   const teller = options.json ? new JsonTeller(functions) : new TextTeller(functions);
-  return interruptible((signal) => serve(functions, options, teller, signal));
+  return interruptible((signal) => serve(functions, options, vpc, teller, signal));
 }
 
 async function serve(
   functions: readonly ChosenFunction[],
   { pcap, trace = false, control = false }: NicOptions,
+  vpc: VpcModel | null,
   teller: Teller,
   signal: AbortSignal,
 ): Promise<number> {
-  const config = dataplaneConfig(functions, { trace, ...(pcap !== undefined && { pcap }) });
+  const config = dataplaneConfig(functions, {
+    ...{ trace, ...(pcap !== undefined && { pcap }) },
+    ...(vpc !== null && { vpc }),
+  });
   const dataplane = await Dataplane.start(config, (event) => teller.event(event)).catch(
     (error: Error) => {
       throw listenError(error, functions);
@@ -166,7 +181,10 @@ async function serve(
   const names = functions.map(({ name }) => name);
   const directory = temporaryDirectory();
   const closeControl = await openControl(
-    controlled(dataplane, { kind: 'nic', functions }),
+    controlled(dataplane, {
+      ...{ kind: 'nic', functions },
+      ...(vpc !== null && { vpc, objections: (next) => objectionsTo(vpc, next) }),
+    }),
     directory,
   );
   const stopListening = control ? obeyLines(names, dataplane, teller) : () => {};
@@ -225,7 +243,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function functionsOf(options: NicOptions): ChosenFunction[] {
+function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], profile, access } = options;
   const { spoofchk, rateMbps, fabric } = options;
   const parent = parentOf(options);
@@ -238,12 +256,14 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
     throw new UsageError(`${sockets.length} times --socket; expected at most ${maxFunctions}`);
   if (macs.length > sockets.length)
     throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
+  const places = vpc === null ? [] : placesIn(vpc, options, sockets.length);
   const linkMbps = linkOf(options, modelOf(model).defaultLinkMbps);
   const requests = sockets.map((socket, i) => {
     const mac = macs[i];
     return {
       ...{ name: `vf${i}`, model, socket, linkMbps },
       ...(mac !== undefined && { mac }),
+      ...places[i],
       ...(profile !== undefined && { profile }),
       ...(access !== undefined && { access }),
       ...(spoofchk !== undefined && { spoofCheck: spoofchk }),
@@ -253,12 +273,41 @@ function functionsOf(options: NicOptions): ChosenFunction[] {
     };
   });
   try {
-    return chooseFunctions(requests);
+    return chooseFunctions(requests, vpc === null ? defaultNetwork : null);
   } catch (error) {
     if (error instanceof FunctionError) throw new UsageError(error.message);
     throw error;
   }
 }
+
+/** What the instances of a VPC are as functions. */
+function placesIn(vpc: VpcModel, options: NicOptions, sockets: number): Place[] {
+  const { mac, spoofchk, type, linkMbps } = options;
+  if (mac !== undefined || spoofchk !== undefined)
+    throw new UsageError(
+      `${mac === undefined ? '--spoofchk' : '--mac'} and --vpc were both given; expected that in the file`,
+    );
+  const { instances } = vpc;
+  if (sockets > instances.length)
+    throw new UsageError(`${sockets} times --socket for ${instances.length} instances of the VPC`);
+  const types = InstanceTypes.load();
+  return instances.slice(0, sockets).map((instance) => {
+    const { name } = instance;
+    const at = interfaceOf(vpc, name);
+    const isOwn = type === undefined && linkMbps === undefined && types.has(instance.type);
+    return {
+      ...{ name, mac: at.mac, address: firstAddress(at) },
+      ...(isOwn && { linkMbps: types.linkMbps(instance.type) }),
+    };
+  });
+}
+
+type Place = {
+  readonly name: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly linkMbps?: number;
+};
 
 function linkOf({ type, linkMbps }: NicOptions, defaultLinkMbps: number): number {
   if (type === undefined) return linkMbps ?? defaultLinkMbps;

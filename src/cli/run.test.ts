@@ -56,6 +56,15 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['nic', '--socket', 'x', '--type', 'c6i.lage'], /not an instance type.*did you mean/],
   [['nic', '--socket', 'x', '--socket', 'x'], /vf0 and vf1 both have the socket/],
   [['nic', '--socket', '/nowhere/x.sock'], /x\.sock: there is no such directory; make it/],
+  [['nic', '--vpc', bad, '--socket', 'x'], /bad\.yaml:3:14: instances\.b\.type/],
+  [
+    ['nic', '--vpc', vpc, '--socket', 'x', '--mac', '02:00:00:00:00:01'],
+    /--mac and --vpc were both/,
+  ],
+  [
+    ['nic', '--vpc', vpc, ...'abcde'.split('').flatMap((s) => ['--socket', s])],
+    /5 .* for 4 instances/,
+  ],
   [['nic', '--explain', 'cq-vectr'], /no rule 'cq-vectr'; did you mean cq-vector/],
   [['explain', vpc, '--from', 'web', '--to', 'dv', '--port', '1'], /no instance, .* 'dv'; .* web/],
   [['explain', vpc, '--from', 'web', '--to', 'db'], /TCP and UDP need --port/],

@@ -14,7 +14,7 @@ import { nsPerSecond } from '../lib/clock.ts';
 import type { Counters } from '../lib/counters.ts';
 import { forgetViews } from '../net/copy.ts';
 import { ethernet } from '../net/ethernet.ts';
-import { Frame } from '../net/frame.ts';
+import { Frame, maxHeadBytes } from '../net/frame.ts';
 import { finishOffload } from '../net/offload.ts';
 import { maxLanes } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
@@ -63,6 +63,8 @@ export class Switch implements Fabric, Delivery {
   #busy = false;
   /** Frames that the wire sees of the one that is judged: more than 1 when it is to be cut up. */
   #wireFrames = 1;
+  /** The head as its sender wrote it: taps are told that, and not what a router made of it. */
+  readonly #asSent = new Uint8Array(maxHeadBytes);
   /** What the forwarder went by for the last frame. */
   #rule: string | null = null;
   /** The burst's time, or -1: not asked for yet. */
@@ -180,8 +182,14 @@ export class Switch implements Fabric, Delivery {
       if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
         return this.refuse(from, R.txBadOffload);
     }
+    const tapped = this.#taps.length > 0;
+    if (tapped) this.#asSent.set(frame.head);
     const verdict = this.#forwarder.forward(from, frame);
     this.#rule = this.#forwarder.rule;
+    if (tapped) {
+      frame.head.set(this.#asSent);
+      frame.parse();
+    }
     return verdict;
   }
 
