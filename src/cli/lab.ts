@@ -10,6 +10,7 @@ import { InstanceTypes } from '../vpc/instance-types.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
 import { renderReport } from './lab-report.ts';
 import { Steps } from './steps.ts';
+import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -150,17 +151,23 @@ async function keep(lab: Lab, signal: AbortSignal): Promise<number> {
   const stop = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  for (const { name, address } of lab.doors)
-    process.stderr.write(`${name}  ${address}  ${invocation()} shell ${name}\n`);
-  const vpc = lab.report.reachability === null ? '' : ', virtfn vpc --help changes its rules';
-  process.stderr.write(
-    `The guests keep running. virtfn trace shows what they send${vpc}. Stop with Ctrl-C.\n`.replaceAll(
-      'virtfn',
-      invocation(),
-    ),
-  );
+  for (const line of renderKept(lab)) process.stderr.write(`${line}\n`);
   await Promise.race([stop, lab.broken.catch((error) => signal.aborted || Promise.reject(error))]);
   return 0;
+}
+
+/** What a person can do with a lab that is kept, in other terminals. */
+function renderKept({ doors, report }: Lab): string[] {
+  if (doors.length === 0) return ['The guests keep running. Stop with Ctrl-C.'];
+  const self = invocation();
+  const columns = ['In other terminals', ''].map((title) => ({ title, align: 'left' as const }));
+  const rules = ['other rules', `${self} vpc apply FILE --reach`];
+  const rows = [
+    ...doors.map(({ name, address }) => [`${name} ${address}`, `${self} shell ${name}`]),
+    ['what is lost, and why', `${self} trace --dropped`],
+    ...(report.reachability === null ? [] : [rules]),
+  ];
+  return [...renderTable(columns, rows), 'The guests keep running. Stop with Ctrl-C.'];
 }
 
 /** How this program was called, for a person to call it again. */
