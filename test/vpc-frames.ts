@@ -6,7 +6,7 @@ import { parseMac } from '../src/net/ethernet.ts';
 import { naiveChecksum } from '../src/net/testing-packets.ts';
 import { address } from '../src/vpc/evaluate-address.ts';
 import { type Flow, hasPorts, type Packet } from '../src/vpc/evaluate-packet.ts';
-import type { VpcModel } from '../src/vpc/model.ts';
+import type { NetworkInterface, VpcModel } from '../src/vpc/model.ts';
 import { routerMac } from '../src/vpc/well-known.ts';
 
 const be16 = (value: number): number[] => [(value >>> 8) & 255, value & 255];
@@ -33,18 +33,17 @@ const nobodysMac = [0x02, 0xff, 0, 0, 0, 1];
 const broadcast = [255, 255, 255, 255, 255, 255];
 const foreignMac = [0x02, 0xee, 0, 0, 0, 2];
 
-/** The frame that the sending interface puts on its link. */
+/** The frame that the sending interface puts on its link; what a gateway brings in has no MACs. */
 export function frameOf(model: VpcModel, packet: Packet): Uint8Array {
   const from = model.interfaces.find(({ id }) => id === packet.from);
-  if (from === undefined) throw new Error(`there is no interface ${packet.from}`);
-  const source = packet.foreignMac ? foreignMac : macBytesOf(from.mac);
+  const macs = from === undefined ? Array<number>(12).fill(0) : macsOf(model, packet, from);
   const type = packet.source.includes(':') ? [0x86, 0xdd] : [0x08, 0x00];
-  return Uint8Array.from([
-    ...destinationMac(model, packet, from.subnet),
-    ...source,
-    ...type,
-    ...ipOf(packet),
-  ]);
+  return Uint8Array.from([...macs, ...type, ...ipOf(packet)]);
+}
+
+function macsOf(model: VpcModel, packet: Packet, from: NetworkInterface): number[] {
+  const source = packet.foreignMac ? foreignMac : macBytesOf(from.mac);
+  return [...destinationMac(model, packet, from.subnet), ...source];
 }
 
 function destinationMac(model: VpcModel, { to }: Packet, subnet: string): number[] {

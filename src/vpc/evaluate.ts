@@ -153,6 +153,14 @@ class Walk {
     const to = enteringTo(this.#model, from, destination);
     if (!this.#pass('route', from, to === null ? R.noSuchAddress : R.delivered, null) || !to)
       return this.#closed();
+    const { fragment } = this.#packet;
+    if (fragment?.part === 'later') return this.#laterFragment();
+    const judgement = this.#enterSubnet(to);
+    if (fragment !== undefined) rememberFate(this.#history, this.#packet, judgement, this.#now);
+    return judgement;
+  }
+
+  #enterSubnet(to: NetworkInterface | NatGateway): Judgement {
     if (!this.#acl(subnetOf(this.#model, to), 'inbound')) return this.#closed();
     return isNat(to) ? this.#verdict(to.id) : this.#arrive(to);
   }

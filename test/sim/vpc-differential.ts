@@ -6,7 +6,8 @@
 import { nsPerSecond } from '../../src/lib/clock.ts';
 import { Prng } from '../../src/lib/prng.ts';
 import { parseMac, readMac } from '../../src/net/ethernet.ts';
-import { type ReasonName, reasonNames } from '../../src/net/reasons.ts';
+import { Frame } from '../../src/net/frame.ts';
+import { R, type ReasonName, reasonNames } from '../../src/net/reasons.ts';
 import { evaluate, type Judgement } from '../../src/vpc/evaluate.ts';
 import { prefix } from '../../src/vpc/evaluate-address.ts';
 import type { Packet } from '../../src/vpc/evaluate-packet.ts';
@@ -55,6 +56,9 @@ class Pair {
   /** Has all interfaces: some may be gone now, and are given nothing. */
   readonly #first: VpcModel;
   #model: VpcModel;
+  /** By which the region decided about the last packet. */
+  #rule: string | null = null;
+  readonly #frame = new Frame();
 
   constructor(model: VpcModel, limits: Limits) {
     this.#model = model;
@@ -81,8 +85,9 @@ class Pair {
     const now = this.#lab.clock.now() / nsPerSecond;
     const judgement = evaluate(this.#model, this.#history, packet, now);
     const bytes = frameOf(this.#first, packet);
-    const from = this.#lab.end(packet.from.replace('eni-', ''));
-    const reason = reasonNames[from.send(bytes)] as ReasonName;
+    const reason = isGateway(packet.from)
+      ? this.#enter(packet.from, bytes)
+      : this.#leave(packet.from, bytes);
     const expected = outcomeOf(judgement);
     const region = `${this.#outcome(reason, judgement)}${this.#arrivals(packet, bytes)}`;
     const arrives = judgement.deliveredTo !== null && !isGateway(judgement.deliveredTo);
@@ -93,10 +98,27 @@ class Pair {
     };
   }
 
+  #leave(from: string, bytes: Uint8Array): ReasonName {
+    const verdict = this.#lab.end(from.replace('eni-', '')).send(bytes);
+    this.#rule = this.#lab.rule;
+    return reasonNames[verdict] as ReasonName;
+  }
+
+  /** From outside, as a gateway brings it in: it waits for the end of the burst. */
+  #enter(gateway: string, bytes: Uint8Array): ReasonName {
+    const { router, network } = this.#lab.region;
+    const vpc = this.#model.internetGateways.find(({ id }) => id === gateway)?.vpc ?? '';
+    this.#frame.load(bytes, 0, bytes.length);
+    const verdict = router.enter(vpc, this.#frame);
+    this.#rule = router.rule;
+    network.flush();
+    return verdict === R.queued ? 'delivered' : (reasonNames[verdict] as ReasonName);
+  }
+
   /** The region's verdict; with the evaluator's rule where the texts mean the same. */
   #outcome(reason: ReasonName, judgement: Judgement): string {
     const verdict = judgement.service !== null && isUnanswered(reason) ? 'answered' : reason;
-    const { rule } = this.#lab;
+    const rule = this.#rule;
     if (!hasRule(judgement)) return verdict;
     return `${verdict} by ${saysSame(rule, judgement) ? ruleOf(judgement) : rule}`;
   }
@@ -232,7 +254,7 @@ function nextEvent(random: Prng, model: VpcModel, first: VpcModel, recent: reado
   const pause = random.oneIn(5) ? randomPause(random) : 0;
   if (pause > 0) return { pause };
   const present = recent.filter(({ packet }) => {
-    return model.interfaces.some(({ id }) => id === packet.from);
+    return isGateway(packet.from) || model.interfaces.some(({ id }) => id === packet.from);
   });
   return { packet: randomPacket(random, model, present) };
 }

@@ -267,10 +267,12 @@ function randomEntry(random: Prng, model: VpcModel, vpc: string, number: number)
 
 export function randomTable(random: Prng, model: VpcModel, table: RouteTable): RouteTable {
   const inside = networksOf(model, table.vpc);
+  const gateways = model.internetGateways.filter(({ vpc }) => vpc === table.vpc);
   const targets = [
     ...inside.map(({ id }) => id),
     'blackhole',
-    ...model.internetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
+    // As often as all else together.
+    ...inside.flatMap(() => gateways.map(({ id }) => id)),
     ...model.egressOnlyInternetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
   ];
   const destinations = [
@@ -387,8 +389,24 @@ const flags = [0x02, 0x12, 0x10, 0x18, 0x10, 0x18, 0x11, 0x04] as const;
 export type Sent = { readonly packet: Packet; readonly deliveredTo: string | null };
 
 export function randomPacket(random: Prng, model: VpcModel, recent: readonly Sent[]): Packet {
+  if (random.oneIn(20)) return fromOutside(random, model);
   if (recent.length > 0 && !random.oneIn(3)) return follow(random, model, random.pick(recent));
   return fresh(random, model);
+}
+
+/** What an internet gateway brings in, translated already; often to somebody who is not there. */
+function fromOutside(random: Prng, model: VpcModel): Packet {
+  const { id, vpc } = random.pick(model.internetGateways);
+  const peers = networksOf(model, vpc);
+  const to = peers.length > 0 ? random.pick(peers) : random.pick(model.interfaces);
+  const is6 = random.oneIn(3);
+  return {
+    from: id,
+    to: 'router',
+    source: is6 ? outside[2] : random.pick([outside[0], outside[1]]),
+    destination: destinationOf(random, to, is6),
+    ...randomL4(random, is6),
+  };
 }
 
 function fresh(random: Prng, model: VpcModel): Packet {
@@ -467,6 +485,8 @@ function randomL4(random: Prng, is6: boolean): L4 {
 /** The same again, an answer from whoever got it, an error about it, or a later fragment of it. */
 function follow(random: Prng, model: VpcModel, { packet, deliveredTo }: Sent): Packet {
   const at = model.interfaces.find(({ id }) => id === deliveredTo);
+  if (deliveredTo?.startsWith('igw-') && random.oneIn(2))
+    return backFrom(random, deliveredTo, packet);
   const again: Packet =
     packet.protocol === 6 ? { ...packet, tcpFlags: random.pick(flags) } : packet;
   if (at === undefined || random.oneIn(3)) return again;
@@ -480,6 +500,12 @@ function follow(random: Prng, model: VpcModel, { packet, deliveredTo }: Sent): P
   if (random.oneIn(6) && packet.fragment === undefined) return errorAbout(random, packet, at, to);
   const { about: _about, fragment: _fragment, ...rest } = again;
   return { ...rest, ...reversed(rest), from: at.id, to, ...answered(random, packet) };
+}
+
+/** An answer from outside. */
+function backFrom(random: Prng, gateway: string, packet: Packet): Packet {
+  const { about: _about, fragment: _fragment, foreignMac: _mac, ...rest } = packet;
+  return { ...rest, ...reversed(rest), from: gateway, to: 'router', ...answered(random, packet) };
 }
 
 function answered(random: Prng, { icmpType }: Packet): { icmpType?: number } {
