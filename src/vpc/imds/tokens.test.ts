@@ -9,9 +9,9 @@ test('a token is good until it ends, for its own instance only', () => {
   const tokens = new Tokens(secret(0), new Prng(1));
   const token = tokens.issue('i-a', 1000.25, 60);
   assert.match(token, /^[\w-]{54}==$/);
-  assert.equal(tokens.remaining(token, 'i-a', 1000.25), 61);
+  assert.equal(tokens.remaining(token, 'i-a', 1000.25), 60);
   assert.equal(tokens.remaining(token, 'i-a', 1060), 1);
-  assert.equal(tokens.remaining(token, 'i-a', 1061), 0);
+  assert.equal(tokens.remaining(token, 'i-a', 1060.25), 0);
   assert.equal(tokens.remaining(token, 'i-b', 1001), 0);
   assert.notEqual(tokens.issue('i-a', 1000.25, 60), token, 'no two are the same');
 });

@@ -3,7 +3,7 @@
  * asked. Nothing is kept of them: a token carries when it ends, under a keyed hash, so that any
  * number of them may be asked for.
  *
- *     0: kind | 4: nonce | 16: end, in seconds of the clock | 20: 0 | 24: hash, 16 bytes
+ *     0: kind | 4: nonce | 16: end, in seconds of the clock, as a float | 24: hash, 16 bytes
  */
 import type { Prng } from '../../lib/prng.ts';
 import { SipHash } from '../../lib/siphash.ts';
@@ -31,19 +31,19 @@ export class Tokens {
     const view = new DataView(bytes.buffer);
     view.setUint8(0, 1);
     for (let at = 4; at < 16; at += 4) view.setUint32(at, this.#random.next());
-    view.setUint32(16, Math.ceil(nowSeconds) + seconds);
+    view.setFloat64(16, nowSeconds + seconds);
     bytes.set(this.#hash(instance, bytes), bodyBytes);
     return toText(bytes);
   }
 
-  /** The whole seconds that a token is still good for; 0: it is not. */
+  /** The seconds, rounded up, that a token is still good for; 0: it is not. */
   remaining(token: string, instance: string, nowSeconds: number): number {
     const bytes = fromText(token);
     if (bytes === null) return 0;
     const expected = this.#hash(instance, bytes);
     if (expected.some((byte, i) => byte !== bytes[bodyBytes + i])) return 0;
-    const end = new DataView(bytes.buffer).getUint32(16);
-    return Math.max(0, end - Math.floor(nowSeconds));
+    const end = new DataView(bytes.buffer).getFloat64(16);
+    return Math.max(0, Math.ceil(end - nowSeconds));
   }
 
   #hash(instance: string, bytes: Uint8Array): Uint8Array {
