@@ -32,6 +32,7 @@ A topology is YAML:
     router: 10.0.0.1/16   the switch's address and the network's prefix
     mtu: 9001             what DHCP says
   vpc:                subnets, groups, acls, routes, ...: see examples/three-tier-vpc.yaml
+  outside: passt      where a VPC's gateways lead to; { tun: NAME } for a TUN device
   instances:          two or more, by name; traffic is measured from the first to the second
     NAME:               {} will do
       type: c6i.large     an EC2 instance type: link speed and queues that the guest sees

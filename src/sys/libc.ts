@@ -31,6 +31,8 @@ export const read = bind<[fd: N, address: N, bytes: N]>('int64_t read(int, uintp
 export const write = bind<[fd: N, address: N, bytes: N]>('int64_t write(int, uintptr_t, size_t)');
 /** Its optional third argument is always an int here, so no variadic call is needed. */
 export const fcntl = bind<[fd: N, command: N, argument: N]>('int fcntl(int, int, int)');
+/** As for fcntl. */
+export const ioctl = bind<[fd: N, request: N, argument: N]>('int ioctl(int, uint64_t, uintptr_t)');
 export const eventfd = bind<[initial: N, flags: N]>('int eventfd(uint32_t, int)');
 export const memfd_create = bind<[name: string, flags: N]>(
   'int memfd_create(const char *, uint32_t)',

@@ -12,6 +12,7 @@ import type { FunctionSpec } from '../../src/host/dataplane/nic-model.ts';
 import type { ExtraFile } from '../../src/host/guest/guest-image.ts';
 import { startVm, type Vm } from '../../src/host/guest/guest-vm.ts';
 import { ensureTools, type Tools } from '../../src/host/guest/tools.ts';
+import type { OutsideConfig } from '../../src/host/outside/config.ts';
 import { parseMac } from '../../src/net/ethernet.ts';
 import type { VpcModel } from '../../src/vpc/model.ts';
 import { defaultPlan } from '../../src/vpc/plan.ts';
@@ -33,6 +34,8 @@ export type PairOptions = {
   readonly queuePairs?: number;
   /** A VPC with an instance `a` and an instance `b`; an Ethernet with DHCP if absent. */
   readonly vpc?: VpcModel;
+  /** What lies outside of the VPC. */
+  readonly outside?: OutsideConfig;
   /** Of both, or of each. */
   readonly model?: ModelName | Readonly<Record<Host, ModelName>>;
   readonly more?: Partial<FunctionSpec>;
@@ -68,7 +71,7 @@ export class Pair {
 
   static async start(options: PairOptions, tools: Tools): Promise<Pair> {
     const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
-    const { profile, queuePairs, vpc } = options;
+    const { profile, queuePairs, vpc, outside } = options;
     const places = placesOf(options);
     const leases = places.map(({ name, mac, address }) => {
       return { mac: parseMac(mac), address, hostname: name };
@@ -85,7 +88,7 @@ export class Pair {
         ...(queuePairs === undefined ? {} : { queuePairs }),
         ...options.more,
       })),
-      ...(vpc === undefined ? network : { vpc }),
+      ...(vpc === undefined ? network : { vpc, ...(outside !== undefined && { outside }) }),
       trace: false,
     });
     try {

@@ -2,6 +2,7 @@
 import type { Verdict, VerdictFilter } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
+import type { OutsideConfig } from '../outside/config.ts';
 import type { ModelName } from './models.ts';
 import type { FunctionSpec, ParentChange } from './nic-model.ts';
 
@@ -12,7 +13,11 @@ export type FunctionConfig = FunctionSpec & { readonly model: ModelName };
 export type EthernetNetwork = { readonly plan: NetworkPlan };
 
 /** A region's VPCs. A function is the network interface whose MAC it has. */
-export type VpcNetwork = { readonly vpc: VpcModel };
+export type VpcNetwork = {
+  readonly vpc: VpcModel;
+  /** Where internet gateways lead to; nowhere if absent. */
+  readonly outside?: OutsideConfig;
+};
 
 export type DataplaneConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions: readonly FunctionConfig[];

@@ -1,6 +1,7 @@
 /** What a worker's functions are plugged into: an Ethernet, or a region's VPCs. */
 import type { Clock } from '../../lib/clock.ts';
 import { Switch } from '../../switch/switch.ts';
+import type { Poller } from '../../sys/poller.ts';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import { Gateways } from '../../vpc/gateways/gateways.ts';
 import { MetadataResponder } from '../../vpc/imds/responder.ts';
@@ -8,26 +9,33 @@ import type { VpcModel } from '../../vpc/model.ts';
 import { attachNetwork } from '../../vpc/network.ts';
 import { Region } from '../../vpc/region.ts';
 import { NetworkServices } from '../../vpc/services/services.ts';
+import type { OutsideConfig } from '../outside/config.ts';
+import { openUplink } from '../outside/uplink.ts';
 import type { EthernetNetwork, VpcNetwork } from './config.ts';
 
 export type ServedNetwork = {
   readonly switch: Switch;
   /** Says what is wrong with the model, a sentence each; a model that has no fault counts from now on. */
   readonly setVpc: (model: VpcModel) => readonly string[];
+  /** Opens what lies outside, if anything is to; returns how to close it. Throws when it is not there. */
+  readonly openOutside: (poller: Poller) => () => void;
 };
 
 /** Throws for a model that contradicts itself. */
 export function createNetwork(config: EthernetNetwork | VpcNetwork, clock: Clock): ServedNetwork {
-  return 'vpc' in config ? createRegion(config.vpc, clock) : createEthernet(config, clock);
+  return 'vpc' in config ? createRegion(config, clock) : createEthernet(config, clock);
 }
+
+const nothing = (): void => {};
 
 function createEthernet({ plan }: EthernetNetwork, clock: Clock): ServedNetwork {
   const ethernet = new Switch({ clock });
   attachNetwork(ethernet, plan);
-  return { switch: ethernet, setVpc: () => ['this network is an Ethernet, not a VPC'] };
+  const setVpc = (): string[] => ['this network is an Ethernet, not a VPC'];
+  return { switch: ethernet, setVpc, openOutside: () => nothing };
 }
 
-function createRegion(model: VpcModel, clock: Clock): ServedNetwork {
+function createRegion({ vpc: model, outside }: VpcNetwork, clock: Clock): ServedNetwork {
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new Error(problem);
   const region = new Region({ clock, model });
@@ -44,5 +52,32 @@ function createRegion(model: VpcModel, clock: Clock): ServedNetwork {
       gateways.update(next);
       return [];
     },
+    openOutside: (poller) =>
+      outside === undefined ? nothing : connect(gateways, region, outside, poller),
   };
+}
+
+/** Joins gateways to what lies outside; returns how to part them. One that ends is there no more. */
+function connect(
+  gateways: Gateways,
+  { network }: Region,
+  outside: OutsideConfig,
+  poller: Poller,
+): () => void {
+  const uplink = openUplink(outside);
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    gateways.connect(null);
+    poller.remove(uplink.fd);
+    uplink.close();
+  };
+  poller.add(uplink.fd, () => {
+    const goesOn = uplink.receive((frame) => gateways.arrive(frame));
+    network.flush();
+    if (!goesOn) close();
+  });
+  gateways.connect(uplink);
+  return close;
 }

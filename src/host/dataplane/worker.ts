@@ -41,6 +41,7 @@ class DataplaneWorker {
   readonly #poller = new Poller();
   readonly #control: MessagePort;
   readonly #network: ServedNetwork;
+  readonly #closeOutside: () => void;
   readonly #functions: ServedFunction[] = [];
   readonly #capture: PcapngWriter | null;
   readonly #tracers = new Map<number, VerdictTap>();
@@ -51,6 +52,7 @@ class DataplaneWorker {
   constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
     this.#control = control;
     this.#network = createNetwork(config, this.#clock);
+    this.#closeOutside = this.#network.openOutside(this.#poller);
     const network = this.#network.switch;
     this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap);
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
@@ -161,6 +163,7 @@ class DataplaneWorker {
 
   #close(): void {
     for (const fn of this.#functions.splice(0)) fn.close();
+    this.#closeOutside();
     this.#capture?.close();
   }
 

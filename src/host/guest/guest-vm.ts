@@ -5,6 +5,7 @@
 
 import type { Accelerator, BootSpec, NicSpec } from '../qemu/args.ts';
 import type { QemuBinary } from '../qemu/binary.ts';
+import type { Ec2Machine } from '../qemu/smbios.ts';
 import { type QemuVm, startQemu } from '../qemu/vm.ts';
 import {
   type Agent,
@@ -34,6 +35,8 @@ export interface VmOptions {
   /** Appended to the kernel's command line; a disk's own boot loader has none to append to. */
   commandLine?: string;
   cpuModel?: string;
+  /** What the firmware says that it is. */
+  ec2?: Ec2Machine;
   /**
    * How long it may take until the agent answers. Default 60 s under TCG, 20 s under KVM, and five
    * times that for a disk.
@@ -108,6 +111,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
     nics: options.nics ?? [],
     hotplugPorts: options.hotplugPorts ?? 1,
     ...(cpuModel === undefined ? {} : { cpuModel }),
+    ...(options.ec2 === undefined ? {} : { ec2: options.ec2 }),
   });
   const agent = connectAgent(name, qemu.agent);
   const bootMs = (accelerator === 'kvm' ? 20_000 : 60_000) * (own ? 1 : 5);

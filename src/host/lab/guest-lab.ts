@@ -6,7 +6,11 @@ import { modelOf } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import { startVm, type Vm } from '../guest/guest-vm.ts';
 import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
+import type { OutsideConfig } from '../outside/config.ts';
+import { openOutside } from '../outside/open.ts';
+import { cacheDirectory } from '../packages/cache.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
+import type { Ec2Machine } from '../qemu/smbios.ts';
 import type { Door, LabContext, LabRun } from './context.ts';
 import { openDoor } from './door.ts';
 import { cpusOf, functionsOf } from './instances.ts';
@@ -15,7 +19,7 @@ import { LiveVpc } from './live-vpc.ts';
 import { hostFacts, ownCpuSeconds } from './machine.ts';
 import type { Reachability } from './report.ts';
 import { type Member, measureSpeed } from './speed.ts';
-import type { Instance } from './topology.ts';
+import type { Instance, Topology } from './topology.ts';
 
 type Prepared = {
   readonly instances: readonly (Instance & { cpus: number })[];
@@ -90,8 +94,10 @@ async function startDataplane(
   const { functions, directory } = prepared;
   const { topology, cleanup, fail, observer, pcap } = context;
   const { network, vpc } = topology;
+  const outside = await openLabOutside(context);
   const config = dataplaneConfig(functions, {
     ...(vpc === undefined ? { network } : { vpc }),
+    ...(outside !== undefined && { outside }),
     ...(pcap !== undefined && { pcap }),
   });
   const dataplane = await Dataplane.start(config, (event) => {
@@ -105,6 +111,19 @@ async function startDataplane(
     ...live?.control(() => observer.note('The VPC has another model.')),
   };
   cleanup.defer(await openControl(controlled(dataplane, of), directory));
+}
+
+/** What the topology wants to lie outside of its VPC, until the lab ends. */
+async function openLabOutside(context: LabContext): Promise<OutsideConfig | undefined> {
+  const { topology, observer, cleanup, signal } = context;
+  if (topology.outside === undefined) return undefined;
+  const progress = (step: string, fraction: number | undefined, text: string): void =>
+    observer.detail(`${step}: ${text}`, fraction);
+  const { config, close } = await openOutside(topology.outside, {
+    ...{ cache: cacheDirectory(), progress, signal },
+  });
+  cleanup.defer(close);
+  return config;
 }
 
 /** For people: the stock drivers of the functions. */
@@ -126,11 +145,18 @@ async function boot(
       nics: [{ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }],
       hotplugPorts: topology.measuresSpeed ? topology.measure.compare.length : 0,
       ...(memoryMb !== undefined && { memoryMb }),
+      ...ec2MachineOf(topology, name),
     });
     cleanup.defer(async () => (await vm).close());
     return vm;
   });
   return Promise.all(boots);
+}
+
+/** In a VPC a machine is an instance, and its firmware says so. */
+function ec2MachineOf({ vpc }: Topology, name: string): { ec2?: Ec2Machine } {
+  const instance = vpc?.instances.find((one) => one.name === name);
+  return instance === undefined ? {} : { ec2: { instance: instance.id, type: instance.type } };
 }
 
 /** Waits until a guest's driver is up, gets it an address, and asks what it sees. */

@@ -77,7 +77,7 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
   [
     'an empty file',
     '',
-    /^lab\.yaml:1:1: .*expected a topology: network or vpc, instances, measure/,
+    /^lab\.yaml:1:1: .*expected a topology: network or vpc, outside, instances, measure/,
   ],
   [
     'a name that is no host name',

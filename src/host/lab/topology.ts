@@ -10,6 +10,7 @@ import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { type EthernetName, ethernetNames, nicModels } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
+import { type OutsideRequest, outsideSchema } from '../outside/open.ts';
 import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
 import { type Issue, Issues, placeOf } from '../vpc/names.ts';
@@ -57,6 +58,8 @@ export type Topology = {
   readonly network: { readonly router: string; readonly prefix: number; readonly mtu: number };
   /** What the instances are in instead of an Ethernet; each has an interface there. */
   readonly vpc?: VpcModel;
+  /** Where the VPC's gateways lead to; nowhere if absent. */
+  readonly outside?: OutsideRequest;
   /** In the order of the file; traffic goes from the first to the second. */
   readonly instances: readonly Instance[];
   readonly measure: Measure;
@@ -128,6 +131,7 @@ const schemaFor = (types: InstanceTypes) =>
     {
       network: network.optional(),
       vpc: vpcSection.optional(),
+      outside: outsideSchema.optional(),
       instances: z
         .record(
           text('a name of lower-case letters, digits and dashes, like web-1', isName),
@@ -137,7 +141,7 @@ const schemaFor = (types: InstanceTypes) =>
         .refine((all) => Object.keys(all).length >= 2, expected('two instances or more')),
       measure: measure.optional(),
     },
-    expected('a topology: network or vpc, instances, measure'),
+    expected('a topology: network or vpc, outside, instances, measure'),
   );
 
 /** @param file the name for messages. @throws TopologyError for the first thing that is wrong */
@@ -145,17 +149,21 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
   const found = readYaml(source, file);
   const result = schemaFor(types).safeParse(found.value);
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
-  const { network, vpc, instances, measure: wanted } = result.data;
+  const { network, vpc, outside, instances, measure: wanted } = result.data;
   const all = {
     ...{ network: networkOf(network), instances: instancesOf(instances) },
     ...{ measure: measureOf(wanted), measuresSpeed: vpc === undefined || wanted !== undefined },
   };
   if (vpc === undefined) {
     const clash = firstClash(instances, network?.router ?? DEFAULT_ROUTER);
+    const issues = new Issues();
+    if (outside !== undefined) issues.add(['outside'], 'none, as there is no vpc');
+    if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
     if (clash !== undefined) throw TopologyError.ofIssues(found, [clash]);
     return all;
   }
-  return { ...all, vpc: modelOf(vpc, result.data, found) };
+  const model = modelOf(vpc, result.data, found);
+  return { ...all, vpc: model, ...(outside !== undefined && { outside }) };
 }
 
 type File = z.infer<ReturnType<typeof schemaFor>>;

@@ -11,6 +11,7 @@ import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
 import { type ModelName, modelOf } from '../dataplane/models.ts';
 import type { FunctionSpec } from '../dataplane/nic-model.ts';
+import type { OutsideConfig } from '../outside/config.ts';
 import { deviceOf } from '../qemu/args.ts';
 
 /** One function as it was asked for; what is absent is chosen. */
@@ -81,11 +82,17 @@ export function chooseFunctions(
 /** The data plane for these functions: in a VPC, or on one switch that learns, with DHCP. */
 export function dataplaneConfig(
   functions: readonly ChosenFunction[],
-  options: { network?: NetworkRequest; vpc?: VpcModel; pcap?: string; trace?: boolean } = {},
+  options: {
+    network?: NetworkRequest;
+    vpc?: VpcModel;
+    outside?: OutsideConfig;
+    pcap?: string;
+    trace?: boolean;
+  } = {},
 ): DataplaneConfig {
-  const { network = defaultNetwork, vpc, pcap, trace = false } = options;
+  const { network = defaultNetwork, vpc, outside, pcap, trace = false } = options;
   const rest = { functions, trace, ...(pcap !== undefined && { pcap }) };
-  if (vpc !== undefined) return { ...rest, vpc };
+  if (vpc !== undefined) return { ...rest, vpc, ...(outside !== undefined && { outside }) };
   const plan: NetworkPlan = {
     ...defaultPlan,
     router: { ...defaultPlan.router, address: network.router },

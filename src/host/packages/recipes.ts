@@ -30,6 +30,10 @@ export interface Recipe {
     qemu: PackageSet;
     /** What runs inside the guest, with the libraries. */
     guest: PackageSet;
+    /** The way out of a VPC for machines without privileges. */
+    passt: PackageSet;
+    /** What a cloud's image has, to be run on our own kernel; for tests. */
+    cloudInit: PackageSet;
     /** By kernel series, as in `--kernel 6.12`. */
     kernels: Readonly<Record<string, PackageSet>>;
     /** Verbs, libfabric, MPI and their measuring tools, for guests with an EFA. */
@@ -52,6 +56,15 @@ const GUEST = {
     ...['xz-utils', 'zstd'],
   ],
   proof: /^usr\/bin\/iperf3$/,
+};
+const PASST = { packages: ['passt'], proof: /^usr\/bin\/passt$/ };
+const CLOUD_INIT = {
+  packages: [
+    ...['cloud-init', 'python3', 'dash', 'bash', 'coreutils', 'util-linux', 'mount', 'procps'],
+    ...['grep', 'sed', 'gawk', 'findutils', 'hostname', 'iproute2', 'ifupdown', 'passwd', 'login'],
+    ...['sudo', 'base-files', 'base-passwd', 'libc-bin', 'openssh-client', 'tzdata'],
+  ],
+  proof: /^usr\/bin\/cloud-init$/,
 };
 const KERNEL = {
   only: /^linux-(image|binary|modules)(-unsigned|-extra)?-\d/,
@@ -83,6 +96,8 @@ const DEBIAN: Recipe = {
   sets: {
     qemu: { ...QEMU, release: 'trixie-backports' },
     guest: GUEST,
+    passt: PASST,
+    cloudInit: CLOUD_INIT,
     kernels: {
       '6.12': { ...KERNEL, packages: ['linux-image-amd64'] },
       '7': { ...KERNEL, packages: ['linux-image-amd64'], release: 'trixie-backports' },
@@ -115,6 +130,8 @@ const UBUNTU: Recipe = {
   sets: {
     qemu: { ...QEMU, release: 'resolute' },
     guest: { ...GUEST, release: 'resolute' },
+    passt: { ...PASST, release: 'resolute' },
+    cloudInit: { ...CLOUD_INIT, release: 'resolute' },
     kernels: {
       '6.8': { ...KERNEL, packages: ['linux-image-generic'], release: 'noble' },
       '7': { ...KERNEL, packages: ['linux-image-generic'], release: 'resolute' },

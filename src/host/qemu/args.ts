@@ -4,6 +4,8 @@
  * channel. Nothing here touches the machine. Follows qemu(1) of QEMU 10.1 and later.
  */
 
+import { type Ec2Machine, smbiosArguments } from './smbios.ts';
+
 export type Accelerator = 'kvm' | 'tcg';
 
 /** A NIC that a vfio-user server serves. */
@@ -54,6 +56,8 @@ export interface MachineSpec {
   console: { kind: 'fd'; fd: number } | { kind: 'socket' | 'file'; path: string };
   /** CPU model, where the choice for the accelerator will not do. */
   cpuModel?: string;
+  /** The firmware says that the machine is this instance. */
+  ec2?: Ec2Machine;
 }
 
 export const AGENT_PORT = 'virtfn.agent';
@@ -76,6 +80,7 @@ export function machineArguments(spec: MachineSpec): string[] {
     ...['-machine', 'q35,memory-backend=mem,smm=off,vmport=off,hpet=off,usb=off'],
     ...acceleration(spec),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryMb}M`],
+    ...(spec.ec2 === undefined ? [] : smbiosArguments(spec.ec2)),
     ...json('-object', {
       'qom-type': 'memory-backend-memfd',
       id: 'mem',

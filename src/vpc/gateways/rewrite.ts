@@ -20,14 +20,14 @@ const icmpIdentifier = 4;
 export const samePort = -1;
 
 /** Corrects the sum at `sumAt` for a 16-bit word that was `before` and is `now`. */
-function adjust(head: Uint8Array, sumAt: number, before: number, now: number): void {
+export function adjustSum(head: Uint8Array, sumAt: number, before: number, now: number): void {
   const sum = (~read16(head, sumAt) & 0xffff) + (~before & 0xffff) + (now & 0xffff);
   write16(head, sumAt, ~fold(sum));
 }
 
 function adjust32(head: Uint8Array, sumAt: number, before: number, now: number): void {
-  adjust(head, sumAt, before >>> 16, now >>> 16);
-  adjust(head, sumAt, before & 0xffff, now & 0xffff);
+  adjustSum(head, sumAt, before >>> 16, now >>> 16);
+  adjustSum(head, sumAt, before & 0xffff, now & 0xffff);
 }
 
 /** Where the L4 checksum stands that covers addresses and ports, or -1: there is none. */
@@ -72,7 +72,7 @@ function setEnd(
   if (port !== samePort && hasPorts(protocol)) {
     const old = read16(head, l4 + portOffset);
     write16(head, l4 + portOffset, port);
-    if (sumAt >= 0) adjust(head, sumAt, old, port);
+    if (sumAt >= 0) adjustSum(head, sumAt, old, port);
   }
   if (sumAt >= 0) finishSum(head, protocol, sumAt);
 }
@@ -82,7 +82,7 @@ export const hasPorts = (protocol: number): boolean =>
 
 /** Changes a word that the sum at `sumAt` covers. */
 function replace(head: Uint8Array, at: number, value: number, sumAt: number): void {
-  adjust(head, sumAt, read16(head, at), value);
+  adjustSum(head, sumAt, read16(head, at), value);
   write16(head, at, value);
 }
 
@@ -186,7 +186,7 @@ export class Quoted {
   #replaceSum(head: Uint8Array, sumAt: number, before: number, now: number): void {
     const old = read16(head, sumAt);
     adjust32(head, sumAt, before, now);
-    adjust(head, this.#sumAt, old, read16(head, sumAt));
+    adjustSum(head, this.#sumAt, old, read16(head, sumAt));
   }
 }
 
