@@ -43,14 +43,16 @@ const receiver = {
 
 const macBytes = (mac) => [40, 32, 24, 16, 8, 0].map((s) => Math.floor(mac / 2 ** s) & 255);
 
-function frameTo(dstMac, dst) {
+function frameTo(dstMac, dst, src = [10, 0, 0, 11]) {
+  const version = dst.length === 4 ? 4 : 6;
   return buildPacket({
+    version,
     protocol: 'udp',
     srcMac: macBytes(parseMac('02:00:00:00:00:01')),
     dstMac: macBytes(dstMac),
-    src: [10, 0, 0, 11],
+    src,
     dst,
-    payload: new Uint8Array(bytes - 42),
+    payload: new Uint8Array(version === 4 ? bytes - 42 : 0),
   });
 }
 
@@ -63,7 +65,7 @@ function bridge() {
 }
 
 /** Two interfaces in two subnets, and a group of `count` rules of which the last one matches. */
-function vpc(count, open, options = {}) {
+function vpc(count, open, options = {}, more = []) {
   const clock = new BenchClock();
   const rule = (i, cidr, port) => ({
     id: `sgr-${i}`,
@@ -74,13 +76,32 @@ function vpc(count, open, options = {}) {
   });
   const rules = Array.from({ length: count - 1 }, (_, i) => rule(i, `192.168.${i >> 8}.0/24`, i));
   rules.push(rule(count, open ? '0.0.0.0/0' : '10.0.0.0/16', 0));
-  const group = { id: 'sg-1', vpc: 'vpc-1', name: 'all', inbound: rules, outbound: rules };
+  const all = [...rules, ...more];
+  const group = { id: 'sg-1', vpc: 'vpc-1', name: 'all', inbound: all, outbound: all };
   const model = testModel({ interfaces: [nic('a', 0), nic('c', 1)], securityGroups: [group] });
   const region = new Region({ clock, model, seed: 1, ...options });
   const from = region.network.addPort({ name: 'a', mac: parseMac('02:00:00:00:00:01') });
   region.network.addPort({ name: 'c', mac: parseMac('02:00:00:00:00:03') }).connect(receiver);
   const packet = frameTo(routerMac('subnet-0'), [10, 0, 1, 13]);
   return { from, packet, tick: (frames) => (clock.ns += frames * 1e6) };
+}
+
+/** The same with IPv6, all of it allowed from within. */
+function vpc6() {
+  const bed = vpc(60, false, {}, [{ id: 'sgr-6', protocol: -1, peer: { cidr: '2600::/16' } }]);
+  const address = (subnet, last) => [
+    0x26,
+    0,
+    0x1f,
+    0x14,
+    0,
+    0,
+    0,
+    subnet,
+    ...Array(7).fill(0),
+    last,
+  ];
+  return { ...bed, packet: frameTo(routerMac('subnet-0'), address(1, 0x13), address(0, 0x11)) };
 }
 
 const cpuMs = () => process.cpuUsage().user / 1000;
@@ -94,12 +115,13 @@ function send(bed, flows) {
   let next = lastFlow.get(bed) ?? 0;
   for (let n = 0; n < burst; n++) {
     next = (next + 1) % flows;
-    write16(packet, 34, next & 0xffff);
-    write16(packet, 36, 1024 + (next >>> 16));
+    const ports = packet[12] === 0x08 ? 34 : 54;
+    write16(packet, ports, next & 0xffff);
+    write16(packet, ports + 2, 1024 + (next >>> 16));
     frame.clear();
-    copyBytes(packet, 0, frame.head, 0, bytes);
-    frame.headLength = bytes;
-    frame.length = bytes;
+    copyBytes(packet, 0, frame.head, 0, packet.length);
+    frame.headLength = packet.length;
+    frame.length = packet.length;
     from.transmit(frame);
   }
   lastFlow.set(bed, next);
@@ -186,6 +208,7 @@ for (const count of [1, 60, 1000]) {
   cases[`new flows, tracked, ${count} rules`] = [() => vpc(count, false), many];
 }
 cases['hit, tracked, 60 rules, 16384 flows'] = [() => vpc(60, false), 16_384];
+cases['hit, tracked, IPv6, 256 flows'] = [vpc6, 256];
 
 const results = {};
 const json = process.argv.includes('--json');
