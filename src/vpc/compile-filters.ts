@@ -9,7 +9,7 @@ import type { AclTables, ByVersion, GroupTables } from '../switch/vpc/policy.ts'
 import type { NetworkAcl, NetworkAclEntry, SecurityGroup, SecurityGroupRule } from './model.ts';
 import { type Direction, entryName, finalEntryName, hasPorts, ruleName } from './rule-names.ts';
 
-export type GroupContext = {
+type GroupContext = {
   /** Places of security groups. */
   readonly groups: ReadonlyMap<string, number>;
   readonly prefixLists: ReadonlyMap<string, readonly Prefix[]>;

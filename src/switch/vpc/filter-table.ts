@@ -8,7 +8,7 @@
  */
 
 /** Words of a row, by IP version. */
-export const rowWords = { 4: 6, 6: 12 } as const;
+const rowWords = { 4: 6, 6: 12 } as const;
 
 /** Of a row: what comes before the prefix. */
 const column = { protocol: 0, low: 1, high: 2, group: 3, base: 4 } as const;

@@ -34,7 +34,7 @@ const bit = {
   settled: 1,
   /** The interface itself began it. */
   begunHere: 2,
-  /** The last packet was sent by the interface. */
+  /** The last packet that could change anything was sent by the interface. */
   lastOutward: 4,
   tcp: 8,
   udp: 16,
@@ -119,8 +119,10 @@ export class Tracker {
   touch(slot: number, generation: number, outward: boolean, tcpFlags: number): boolean {
     const at = slot * hotWords;
     if (this.#hot[at + hot.generation] !== generation || this.#isOver(slot)) return false;
-    const isSettled = ((this.#hot[at + hot.state] as number) & bit.settled) !== 0;
-    if (!isSettled || (tcpFlags & finRst) !== 0) this.#advance(slot, outward, tcpFlags);
+    const state = this.#hot[at + hot.state] as number;
+    const turned = outward !== ((state & bit.lastOutward) !== 0);
+    if ((turned && (state & bit.settled) === 0) || (tcpFlags & finRst) !== 0)
+      this.#advance(slot, outward, tcpFlags);
     const time = slot * hotDoubles;
     this.#times[time] = (this.#clock[0] as number) + (this.#times[time + 1] as number);
     return true;
