@@ -4,8 +4,9 @@ import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Lab, startLab } from '../host/lab/lab.ts';
 import { isComplete } from '../host/lab/report.ts';
-import { defaultTopology, parseTopology, type Topology } from '../host/lab/topology.ts';
+import { defaultTopology, type Topology } from '../host/lab/topology.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
+import { parseLab } from '../host/vpc/load.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
 import { renderReport } from './lab-report.ts';
@@ -69,7 +70,10 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
         "measures between two of them, and compares with QEMU's own NICs in the same guests. " +
         'What is missing (QEMU, kernel, tools) is fetched once from your distribution and cached.',
     )
-    .argument('[topology]', 'a topology file; two c6i.large instances if absent')
+    .argument(
+      '[topology]',
+      'a topology file, or the model of a VPC as JSON; two c6i.large instances if absent',
+    )
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .option('--keep', 'keep the guests running after the table, until Ctrl-C')
     .option(
@@ -206,7 +210,7 @@ function readTopology(file: string, types: InstanceTypes): Topology {
     throw new UsageError(`${file}: ${why}; expected a topology like examples/two-instances.yaml`);
   }
   try {
-    return parseTopology(source, file, types);
+    return parseLab(source, file, types);
   } catch (error) {
     if (error instanceof TopologyError) throw new UsageError(error.message);
     throw error;

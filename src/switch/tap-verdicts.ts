@@ -160,12 +160,18 @@ export class VerdictTap implements Tap {
     const h = frame.headers;
     const ports = this.#ports;
     if (ports !== null && !ports.includes(h.srcPort) && !ports.includes(h.dstPort)) return false;
-    for (const end of this.#ends) {
-      const { port, prefixes } = end;
+    for (let i = 0; i < this.#ends.length; i++) {
+      const { port, prefixes } = this.#ends[i] as End;
       const isPort = port !== undefined && (from?.name === port || to?.name === port);
-      if (!isPort && !prefixes.some((prefix) => this.#touches(frame, prefix))) return false;
+      if (!isPort && !this.#isWithin(frame, prefixes)) return false;
     }
     return true;
+  }
+
+  #isWithin(frame: Frame, prefixes: readonly Prefix[]): boolean {
+    for (let i = 0; i < prefixes.length; i++)
+      if (this.#touches(frame, prefixes[i] as Prefix)) return true;
+    return false;
   }
 
   /** One of the frame's addresses is in the prefix. */

@@ -96,6 +96,7 @@ function locate(document: Document, path: Path): { node: unknown; path: Path } {
   let node: unknown = document.contents;
   for (const [depth, part] of path.entries()) {
     if (isScalar(node) && node.value !== null) return { node, path: path.slice(0, depth) };
+    if (isSeq(node) && typeof part === 'string') continue; // `[...]` for `{ in: [...] }`
     const next = childOf(node, part);
     if (next === undefined && part === 0 && isNode(node) && !isSeq(node))
       return { node, path: path.slice(0, depth) };

@@ -148,7 +148,7 @@ function claimNatAddresses(section: VpcSection, place: Place): () => NatGateway[
       const subnet = idOf(names.subnets, wanted ?? first, 'a subnet', at);
       const cidr = subnets.find(({ id }) => id === subnet)?.cidr ?? '';
       const own = address ?? freeAddress(cidr, taken);
-      if (own === null) issues.add(path, `an address that is free in ${cidr}`);
+      if (own === null && subnet !== '') issues.add(path, `an address that is free in ${cidr}`);
       taken.add(own ?? '');
       return {
         ...{ id: `nat-${name}`, subnet, address: own ?? '' },

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
-import { parseVpc } from './load.ts';
+import { parseLab, parseVpc } from './load.ts';
 
 const example = (): VpcModel => {
   const file = 'examples/three-tier-vpc.yaml';
@@ -89,6 +90,23 @@ test('a group that says nothing of outbound lets everything out; one that says [
   assert.equal(outs('{ out: [] }'), 0);
 });
 
+test('a group may be its inbound rules, and one rule needs no list', () => {
+  const group = (text: string) => load(`  groups: { g: ${text} }`).securityGroups[1];
+  assert.deepEqual(group('[tcp 22 from self]'), group('{ in: [tcp 22 from self] }'));
+  assert.deepEqual(group('{ out: all to self }'), group('{ out: [all to self] }'));
+  assert.throws(() => group('[tcp 22 from self, tcp 23 from nobody]'), {
+    message: /^lab\.yaml:2:35: vpc\.groups\.g\.in\.1 is 'tcp 23 from nobody', expected a prefix, /,
+  });
+});
+
+test('a vpc section with nothing in it has all defaults', () => {
+  const instances = 'instances: { a: {}, b: {} }';
+  assert.deepEqual(
+    parseVpc(`vpc:\n${instances}`, 'lab.yaml'),
+    parseVpc(`vpc: {}\n${instances}`, 'lab.yaml'),
+  );
+});
+
 test('an ACL has entries by number, with the fields of their protocol', () => {
   const { networkAcls } = load(
     '  acls:',
@@ -150,6 +168,25 @@ test('the model of a topology is a model as JSON, and a JSON model stays as it i
   const model = example();
   assert.deepEqual(parseVpc(JSON.stringify(model), 'model.json'), model);
   assert.equal(model.instances.length, 4);
+});
+
+test('a lab boots the instances of a JSON model, when they can be guests', () => {
+  const types = InstanceTypes.load();
+  const lab = (model: VpcModel) => parseLab(JSON.stringify(model), 'model.json', types);
+  const model = load();
+  assert.deepEqual(lab(model), parseLab('vpc:\ninstances: { a: {}, b: {} }', 'lab.yaml', types));
+  const [a, b] = model.instances;
+  assert.ok(a && b);
+  const of = (second: typeof b) => () => lab({ ...model, instances: [a, second] });
+  assert.throws(of({ ...b, name: 'B 2' }), {
+    message: /^model\.json:1:1: the instance 'B 2' cannot/,
+  });
+  assert.throws(of({ ...b, name: 'a' }), { message: /the instance 'a' cannot be a guest/ });
+  assert.throws(of({ ...b, type: 't1.micro' }), {
+    message: /b is 't1\.micro', expected an instance/,
+  });
+  const alone = { ...model, interfaces: model.interfaces.slice(0, 1) };
+  assert.throws(() => lab(alone), { message: /the instance b has no network interface/ });
 });
 
 const wrong: [claim: string, lines: string[], message: RegExp][] = [

@@ -8,7 +8,7 @@ export function interfaceOf(model: VpcModel, name: string): NetworkInterface {
   return found;
 }
 
-function findInterface(
+export function findInterface(
   { instances, interfaces }: VpcModel,
   name: string,
 ): NetworkInterface | undefined {

@@ -41,13 +41,18 @@ const subnet = z.preprocess(
   subnetTable,
 );
 
-const ruleList = z.array(
-  words('a rule'),
-  expected('a list of rules, like [tcp 22 from 10.0.0.0/16]'),
+/** One rule is a list of one. */
+const ruleList = z.preprocess(
+  (value) => (typeof value === 'string' ? [value] : value),
+  z.array(words('a rule'), expected('a list of rules, like [tcp 22 from 10.0.0.0/16]')),
 );
-const group = z.strictObject(
-  { in: ruleList.optional(), out: ruleList.optional() },
-  expected('a security group: in, out'),
+/** `[tcp 22 from self]` is short for `{ in: [tcp 22 from self] }`. */
+const group = z.preprocess(
+  (value) => (Array.isArray(value) ? { in: value } : value),
+  z.strictObject(
+    { in: ruleList.optional(), out: ruleList.optional() },
+    expected('a security group: in, out'),
+  ),
 );
 
 const entries = z.record(
@@ -99,7 +104,7 @@ const dhcp = z.strictObject(
 
 const STRATEGIES = ['cluster', 'spread', 'partition'] as const;
 
-export const vpcSection = z.strictObject(
+const vpcTable = z.strictObject(
   {
     cidr: oneOrMore(vpcCidr).optional(),
     ipv6: oneOrMore(vpcCidr6).optional(),
@@ -149,6 +154,9 @@ export const vpcSection = z.strictObject(
   ),
 );
 
+/** `vpc:` with nothing behind it is a VPC with all defaults. */
+export const vpcSection = z.preprocess((value) => value ?? {}, vpcTable);
+
 const tracking = z.strictObject(
   {
     'tcp-established': whole('seconds', 60, 432_000).optional(),
@@ -189,6 +197,6 @@ export const instanceInVpc = {
   tags: texts('tags: texts by name').optional(),
 };
 
-export type VpcSection = z.infer<typeof vpcSection>;
+export type VpcSection = z.infer<typeof vpcTable>;
 const instanceShape = z.object(instanceInVpc);
 export type InstanceInVpc = z.infer<typeof instanceShape>;
