@@ -25,7 +25,7 @@ import { notMine } from './responder.ts';
 import { owner } from './vpc/address-table.ts';
 import { type Decision, place, side } from './vpc/decision.ts';
 import { FlowTable, field, routedFlag } from './vpc/flow-table.ts';
-import { FragmentTable } from './vpc/fragments.ts';
+import { FragmentTable, fromOutside } from './vpc/fragments.ts';
 import { Judge } from './vpc/judge.ts';
 import type { Nic } from './vpc/nic.ts';
 import { NicTable } from './vpc/nic-table.ts';
@@ -48,8 +48,6 @@ export type VpcRouterOptions = {
   readonly fragments?: number;
 };
 
-/** In the key of fragments that came by a gateway, with the slot of their receiver. */
-const fromOutside = 1 << 18;
 /** A flow's decision that did not hold: the packet goes the long way. */
 const stale = -1;
 
@@ -157,13 +155,12 @@ export class VpcRouter implements Forwarder {
     if (nic === null) return R.noSuchAddress;
     if (nic.port === null) return R.noReceiver;
     const now = this.#delivery.now();
-    const id = h.identification;
     this.#tracker.setTime(now);
     if (!isLater) this.#judge.inward(nic, frame, subnet);
-    else if (!this.#fragments.find(nic.slot | fromOutside, packet, id, now, decision))
+    else if (!this.#fragments.find(nic.slot | fromOutside, packet, h, now, decision))
       return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
     if (h.fragment === fragment.first)
-      this.#fragments.keep(nic.slot | fromOutside, packet, id, now, decision);
+      this.#fragments.keep(nic.slot | fromOutside, packet, h, now, decision);
     this.rule = decision.rule;
     if (decision.reason !== R.delivered)
       return this.#delivery.refuseAt(nic.port, frame, null, decision.reason);
@@ -269,8 +266,7 @@ export class VpcRouter implements Forwarder {
     const now = this.#delivery.now();
     this.#tracker.setTime(now);
     const decision = this.#judge.outward(nic, frame);
-    if (h.fragment === fragment.first)
-      this.#fragments.keep(nic.slot, packet, h.identification, now, decision);
+    if (h.fragment === fragment.first) this.#fragments.keep(nic.slot, packet, h, now, decision);
     else if (decision.lasting && packet.kind <= kind.other) {
       const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
       flows.keep(nic.slot, h, this.#epoch, decision);
@@ -285,7 +281,7 @@ export class VpcRouter implements Forwarder {
     if (h.l4Protocol === ipProtocol.tcp && h.fragmentOffset < tcp.minBytes)
       return this.#delivery.refuse(from, R.malformed);
     const now = this.#delivery.now();
-    if (!this.#fragments.find(nic.slot, packet, h.identification, now, decision))
+    if (!this.#fragments.find(nic.slot, packet, h, now, decision))
       return this.#delivery.refuse(from, R.fragmentUnknown);
     return this.#carryOut(decision, from, frame);
   }

@@ -208,5 +208,6 @@ export function rememberFate(
   history.fragments.set(fragmentKey(packet), { reason, rule, deliveredTo, until });
 }
 
-const fragmentKey = ({ from, source, destination, protocol, fragment }: Packet): string =>
-  `${from} ${plain(source)} ${plain(destination)} ${protocol} ${fragment?.id}`;
+/** Which way it went is part of it: one that goes another way is another packet's. */
+const fragmentKey = ({ from, to, source, destination, protocol, fragment }: Packet): string =>
+  `${from} ${JSON.stringify(to)} ${plain(source)} ${plain(destination)} ${protocol} ${fragment?.id}`;

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { checkVpcModel } from '../../src/vpc/check-model.ts';
 import { describe, packetsPerWorld, playWorld } from './vpc-differential.ts';
 
-const cases = Number(process.env['VIRTFN_CASES'] ?? 40_000);
+const enough = 40_000;
+const cases = Number(process.env['VIRTFN_CASES'] ?? enough);
 const firstSeed = Number(process.env['VIRTFN_SEED'] ?? 1);
 
 /** What must have been met, or the worlds are too tame to show anything. */
@@ -31,8 +32,6 @@ test(`${cases} packets from seed ${firstSeed} on: the switch and the evaluator a
     if (world.disagreement !== null) assert.fail(describe(world));
   }
   t.diagnostic([...met].map(([verdict, n]) => `${verdict} ${n}`).join(', '));
-  assert.deepEqual(
-    verdicts.filter((verdict) => !met.has(verdict)),
-    [],
-  );
+  const missed = verdicts.filter((verdict) => !met.has(verdict));
+  if (cases >= enough) assert.deepEqual(missed, []);
 });

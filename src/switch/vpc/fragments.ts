@@ -3,16 +3,19 @@
  * A bounded table: a full set of four gives up one entry after the other; an entry lasts 30 seconds.
  */
 import type { Prng } from '../../lib/prng.ts';
+import type { Headers } from '../../net/parse.ts';
 import { type Decision, place } from './decision.ts';
 import { hashWords } from './hash.ts';
 import type { Packet } from './packet.ts';
 import { timeoutNs } from './timeouts.ts';
 
 const ways = 4;
-/** Addresses, identification, sender and protocol. */
-const keyWords = 10;
+/** Addresses, sender and protocol, identification, and the MAC that the frame is for: its way. */
+const keyWords = 12;
 const stride = 16;
-const column = { reason: 10, place: 11, to: 12, routed: 13 } as const;
+const column = { reason: 12, place: 13, to: 14, routed: 15 } as const;
+/** In a slot: the packet came to that interface from outside, where MACs mean nothing. */
+export const fromOutside = 1 << 18;
 const lifeNs = timeoutNs('fragments');
 
 export class FragmentTable {
@@ -35,8 +38,8 @@ export class FragmentTable {
   }
 
   /** Remembers what was decided about a first fragment. */
-  keep(slot: number, packet: Packet, identification: number, now: number, made: Decision): void {
-    const entry = this.#placeFor(this.#setOf(slot, packet, identification), now);
+  keep(slot: number, packet: Packet, h: Headers, now: number, made: Decision): void {
+    const entry = this.#placeFor(this.#setOf(slot, packet, h), now);
     const at = entry * stride;
     this.#words.set(this.#key, at);
     this.#words[at + column.reason] = made.reason;
@@ -48,8 +51,8 @@ export class FragmentTable {
   }
 
   /** Puts into `into` what was decided about the first fragment; false when that is not known. */
-  find(slot: number, packet: Packet, identification: number, now: number, into: Decision): boolean {
-    const first = this.#setOf(slot, packet, identification);
+  find(slot: number, packet: Packet, h: Headers, now: number, into: Decision): boolean {
+    const first = this.#setOf(slot, packet, h);
     for (let i = first; i < first + ways; i++) {
       if (!((this.#ends[i] as number) > now) || !this.#isKey(i)) continue;
       const at = i * stride;
@@ -96,7 +99,7 @@ export class FragmentTable {
   }
 
   /** Writes the key, and says at which entry its set begins. */
-  #setOf(slot: number, p: Packet, identification: number): number {
+  #setOf(slot: number, p: Packet, h: Headers): number {
     const key = this.#key;
     key[0] = p.s0;
     key[1] = p.s1;
@@ -107,7 +110,9 @@ export class FragmentTable {
     key[6] = p.d2;
     key[7] = p.d3;
     key[8] = (slot << 12) | (p.version << 8) | p.protocol;
-    key[9] = identification;
+    key[9] = h.identification;
+    key[10] = slot < fromOutside ? h.dstMacHi : 0;
+    key[11] = slot < fromOutside ? h.dstMacLo : 0;
     return (hashWords(key, 0, this.#seeds) >>> this.#shift) * ways;
   }
 
