@@ -48,7 +48,7 @@ A topology is YAML:
     rounds: 3             NICs take turns; the median counts
     seconds: 1            per TCP and UDP run
     pings: 250            per round
-    compare: [e1000e, virtio]
+    compare: [82599vf, e1000e, virtio]
 examples/two-instances.yaml has it with comments, and is what runs without a file. In a VPC the lab
 asks each instance what it reaches, with real packets, and shows that beside what the rules say;
 speed is measured there when the file has a measure section. While a lab is kept, virtfn vpc changes
@@ -64,10 +64,11 @@ Examples:
 export function addLabCommand(program: Command, exit: (code: number) => void): void {
   program
     .command('lab')
-    .summary("boot Linux guests on NIC functions, measure, compare with QEMU's own NICs")
+    .summary('boot Linux guests on NIC functions, measure, compare with other NICs')
     .description(
-      'Boots unmodified Linux guests whose only NIC is an ENA function, waits for their driver, ' +
-        "measures between two of them, and compares with QEMU's own NICs in the same guests. " +
+      'Boots unmodified Linux guests whose only NIC is a function that we serve, waits for their ' +
+        "driver, measures between two of them, and compares with another model's and with QEMU's " +
+        'own NICs in the same guests. ' +
         'What is missing (QEMU, kernel, tools) is fetched once from your distribution and cached.',
     )
     .argument(
@@ -89,7 +90,7 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
         .choices(['linux', 'reference'])
         .default('linux'),
     )
-    .option('--no-compare', "leave QEMU's own NICs out")
+    .option('--no-compare', 'leave other NICs out')
     .addHelpText('after', help)
     .action(async (file: string | undefined, options: LabOptions) => {
       if (options.pcap !== undefined && options.guest === 'reference')

@@ -7,11 +7,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { controlled } from '../host/control/controlled.ts';
 import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
-import { isModel, modelNames, modelOf } from '../host/dataplane/models.ts';
+import { isModel, type ModelName, modelNames, modelOf } from '../host/dataplane/models.ts';
 import {
   ACCESS,
   type Access,
   type FaultSpec,
+  type NicModel,
   type ParentSpec,
 } from '../host/dataplane/nic-model.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
@@ -25,7 +26,7 @@ import {
 } from '../host/nic/functions.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
 import { firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
-import { InstanceTypes } from '../vpc/instance-types.ts';
+import { type InstanceType, InstanceTypes } from '../vpc/instance-types.ts';
 import type { VpcModel } from '../vpc/model.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';
@@ -178,7 +179,6 @@ async function serve(
       throw listenError(error, functions);
     },
   );
-  const names = functions.map(({ name }) => name);
   const directory = temporaryDirectory();
   const closeControl = await openControl(
     controlled(dataplane, {
@@ -187,7 +187,7 @@ async function serve(
     }),
     directory,
   );
-  const stopListening = control ? obeyLines(names, dataplane, teller) : () => {};
+  const stopListening = control ? obeyLines(functions, dataplane, teller) : () => {};
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
@@ -201,10 +201,18 @@ async function serve(
 }
 
 /** Obeys what comes on standard input; returns how to stop that. */
-function obeyLines(names: readonly string[], dataplane: Dataplane, teller: Teller): () => void {
+function obeyLines(
+  functions: readonly ChosenFunction[],
+  dataplane: Dataplane,
+  teller: Teller,
+): () => void {
+  const names = functions.map(({ name }) => name);
+  const children = functions
+    .filter(({ model }) => modelOf(model).hasParent)
+    .map(({ name }) => name);
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    const said = parseControl(line, names);
+    const said = parseControl(line, names, children);
     switch (said.kind) {
       case 'command':
         dataplane.command(said.command);
@@ -256,8 +264,8 @@ function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[
     throw new UsageError(`${sockets.length} times --socket; expected at most ${maxFunctions}`);
   if (macs.length > sockets.length)
     throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
-  const places = vpc === null ? [] : placesIn(vpc, options, sockets.length);
-  const linkMbps = linkOf(options, modelOf(model).defaultLinkMbps);
+  const places = vpc === null ? [] : placesIn(vpc, options, model, sockets.length);
+  const linkMbps = linkOf(options, modelOf(model));
   const requests = sockets.map((socket, i) => {
     const mac = macs[i];
     return {
@@ -281,7 +289,7 @@ function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[
 }
 
 /** What the instances of a VPC are as functions. */
-function placesIn(vpc: VpcModel, options: NicOptions, sockets: number): Place[] {
+function placesIn(vpc: VpcModel, options: NicOptions, model: ModelName, sockets: number): Place[] {
   const { mac, spoofchk, type, linkMbps } = options;
   if (mac !== undefined || spoofchk !== undefined)
     throw new UsageError(
@@ -290,11 +298,13 @@ function placesIn(vpc: VpcModel, options: NicOptions, sockets: number): Place[] 
   const { instances } = vpc;
   if (sockets > instances.length)
     throw new UsageError(`${sockets} times --socket for ${instances.length} instances of the VPC`);
+  const followsType = modelOf(model).linksMbps === null;
   const types = InstanceTypes.load();
   return instances.slice(0, sockets).map((instance) => {
     const { name } = instance;
     const at = interfaceOf(vpc, name);
-    const isOwn = type === undefined && linkMbps === undefined && types.has(instance.type);
+    const saysNothing = type === undefined && linkMbps === undefined;
+    const isOwn = saysNothing && followsType && types.has(instance.type);
     return {
       ...{ name, mac: at.mac, address: firstAddress(at) },
       ...(isOwn && { linkMbps: types.linkMbps(instance.type) }),
@@ -309,13 +319,18 @@ type Place = {
   readonly linkMbps?: number;
 };
 
-function linkOf({ type, linkMbps }: NicOptions, defaultLinkMbps: number): number {
-  if (type === undefined) return linkMbps ?? defaultLinkMbps;
+function linkOf({ type, linkMbps }: NicOptions, { linksMbps, ...model }: NicModel): number {
+  if (type === undefined) return linkMbps ?? model.defaultLinkMbps;
   if (linkMbps !== undefined)
     throw new UsageError('--type and --link-mbps were both given; expected one of them');
+  let found: InstanceType;
+  const types = InstanceTypes.load();
   try {
-    return InstanceTypes.load().linkMbps(type);
+    found = types.get(type);
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+  if (linksMbps === null) return types.linkMbps(type);
+  if (found.vf82599) return model.defaultLinkMbps;
+  throw new UsageError(`${type} has no ${model.title}; expected a type like ${model.defaultType}`);
 }

@@ -52,6 +52,20 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['lab', '--pcap', 'x', '--guest', 'reference'], /--pcap captures what virtual machines send/],
   [['nic'], /no --socket was given/],
   [['nic', '--socket', 'x', '--model', 'igb'], /no NIC model 'igb'; expected: ena/],
+  [
+    ['nic', '--socket', 'x', '--model', '82599vf', '--link-mbps', '25000'],
+    /82599 VF cannot have 25000/,
+  ],
+  [
+    ['nic', '--socket', 'x', '--model', '82599vf', '--access', 'llq'],
+    /no access 'llq' to 82599 VF/,
+  ],
+  [
+    ['nic', '--socket', 'x', '--model', '82599vf', '--type', 'c5.large'],
+    /c5.large has no 82599 VF/,
+  ],
+  [['nic', '--socket', 'x', '--vlan', '5'], /ENA has no parent function/],
+  [['nic', '--socket', 'x', '--vlan', '5000'], /--vlan.*VLAN from 1 to 4094/],
   [['nic', '--socket', 'x', '--link-mbps', 'fast'], /--link-mbps.*whole number of Mbit/],
   [['nic', '--socket', 'x', '--type', 'c6i.lage'], /not an instance type.*did you mean/],
   [['nic', '--socket', 'x', '--socket', 'x'], /vf0 and vf1 both have the socket/],

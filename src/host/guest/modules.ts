@@ -100,5 +100,6 @@ function indexModules(directory: string): Map<string, { directory: string; path:
 /** What every guest kernel is given, beside what it has built in. */
 export const GUEST_MODULES: readonly string[] = [
   ...['ena', 'ixgbevf', 'e1000e', 'igb', 'igbvf', 'virtio_net', 'virtio_pci', 'virtio_console'],
-  ...['ib_core', 'ib_uverbs', 'pktgen', '8021q', 'ptp', 'sch_fq', 'tcp_bbr', 'virtio_rng'],
+  ...['ib_core', 'ib_uverbs', 'pktgen', '8021q', 'vxlan', 'ptp', 'sch_fq', 'tcp_bbr'],
+  'virtio_rng',
 ];

@@ -1,49 +1,61 @@
-/** A pair of QEMU's own NICs, plugged into two running guests and joined by a UNIX socket. */
+/**
+ * A pair of other NICs, plugged into two running guests: QEMU's own, joined by a UNIX socket, or
+ * functions of another model, on a switch of their own.
+ */
+import { join } from 'node:path';
+import { Dataplane } from '../dataplane/dataplane.ts';
+import { isModel, type ModelName, modelOf } from '../dataplane/models.ts';
 import type { Vm } from '../guest/guest-vm.ts';
+import { chooseFunctions, dataplaneConfig } from '../nic/functions.ts';
 import type { NetdevNic } from '../qemu/args.ts';
+import type { LabContext } from './context.ts';
 import type { GuestPair } from './guest-bench.ts';
 import type { Comparable } from './topology.ts';
 
-const MODELS: Record<Comparable, { model: NetdevNic['model']; driver: string }> = {
+type QemuNic = Exclude<Comparable, ModelName>;
+
+const MODELS: Record<QemuNic, { model: NetdevNic['model']; driver: string }> = {
   e1000e: { model: 'e1000e', driver: 'e1000e' },
   virtio: { model: 'virtio-net-pci', driver: 'virtio_net' },
 };
 
 const DEFAULT_MTU = 1500;
 const REACH_MS = 10_000;
+/** Hosts of each pair's network. */
+const HOST = { from: 1, to: 2, router: 254 } as const;
+const PREFIX = 24;
 
 export type PairRequest = {
   readonly from: Vm;
   readonly to: Vm;
-  /** Of the socket between both. */
-  readonly path: string;
+  /** Where sockets may be. */
+  readonly directory: string;
   /** Tells its networks apart from those of other pairs. */
   readonly index: number;
   readonly mtu: number;
 };
 
 /** Resolves when the one guest reaches the other. @throws GuestError */
-export async function plugPair(nic: Comparable, request: PairRequest): Promise<GuestPair> {
-  const { from, to, path, index, mtu } = request;
-  const { model, driver } = MODELS[nic];
-  const properties = nic === 'virtio' && mtu > DEFAULT_MTU ? { host_mtu: mtu } : {};
+export async function plugPair(
+  nic: Comparable,
+  request: PairRequest,
+  context: LabContext,
+): Promise<GuestPair> {
+  const { from, to, index, mtu } = request;
+  const driver = isModel(nic) ? modelOf(nic).driver : MODELS[nic].driver;
+  if (isModel(nic)) await plugFunctions(nic, request, context);
+  else await plugQemuNics(nic, request);
   const ends = [
-    { vm: to, server: true, host: 2 },
-    { vm: from, server: false, host: 1 },
+    { vm: from, host: HOST.from },
+    { vm: to, host: HOST.to },
   ];
-  const addressOf = (host: number): string => `198.18.${index}.${host}`; // RFC 2544: benchmarks
-  for (const { vm, server, host } of ends) {
-    const mac = `02:00:00:01:0${index}:0${host}`;
-    const link = { path, server };
-    await vm.plug({ kind: 'netdev', model, mac, link, properties }, nic);
-  }
   await Promise.all(
     ends.map(async ({ vm, host }) => {
       const name = await vm.waitForDriver(driver);
-      await vm.configure(name, `${addressOf(host)}/24`, mtu);
+      await vm.configure(name, `${addressOf(index, host)}/${PREFIX}`, mtu);
     }),
   );
-  const address = addressOf(2);
+  const address = addressOf(index, HOST.to);
   await from.run(
     `for try in $(seq 40); do ping -q -c 1 -W 1 ${address} && exit 0; sleep 0.1; done; exit 1`,
     { timeoutMs: REACH_MS },
@@ -51,4 +63,49 @@ export async function plugPair(nic: Comparable, request: PairRequest): Promise<G
   const found = (await from.interfaces()).find((one) => one.driver === driver);
   const linkMbps = found !== undefined && found.speedMbps > 0 ? found.speedMbps : null;
   return { nic, driver, linkMbps, from, to, address };
+}
+
+/** RFC 2544: benchmarks. */
+const addressOf = (index: number, host: number): string => `198.18.${index}.${host}`;
+
+async function plugQemuNics(nic: QemuNic, request: PairRequest): Promise<void> {
+  const { from, to, directory, index, mtu } = request;
+  const { model } = MODELS[nic];
+  const path = join(directory, `${nic}.sock`);
+  const properties = nic === 'virtio' && mtu > DEFAULT_MTU ? { host_mtu: mtu } : {};
+  for (const { vm, server, host } of [
+    { vm: to, server: true, host: HOST.to },
+    { vm: from, server: false, host: HOST.from },
+  ]) {
+    const mac = `02:00:00:01:0${index}:0${host}`;
+    const link = { path, server };
+    await vm.plug({ kind: 'netdev', model, mac, link, properties }, nic);
+  }
+}
+
+/** Guests answer ARP for all of their addresses on all of their NICs, so these are on another switch. */
+async function plugFunctions(
+  model: ModelName,
+  { from, to, directory, index, mtu }: PairRequest,
+  { cleanup, fail, observer }: LabContext,
+): Promise<void> {
+  const network = { router: addressOf(index, HOST.router), prefix: PREFIX, mtu };
+  const ends = [
+    { vm: from, host: HOST.from },
+    { vm: to, host: HOST.to },
+  ];
+  const requests = ends.map(({ vm, host }) => ({
+    ...{ name: `${vm.name}-${model}`, model, linkMbps: modelOf(model).defaultLinkMbps },
+    socket: join(directory, `${vm.name}-${model}.sock`),
+    ...{ mac: `02:00:00:01:0${index}:0${host}`, address: addressOf(index, host) },
+  }));
+  const functions = chooseFunctions(requests, network);
+  const dataplane = await Dataplane.start(dataplaneConfig(functions, { network }), (event) => {
+    if (event.kind === 'refusal')
+      observer.note(`${event.function}: refused ${event.rule}: ${event.detail}`);
+  });
+  cleanup.defer(() => dataplane.close());
+  dataplane.ended().catch(fail);
+  for (const [i, { vm }] of ends.entries())
+    await vm.plug({ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }, model);
 }

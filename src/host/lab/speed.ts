@@ -1,5 +1,6 @@
-/** How fast the first instance's NIC is to the second, and QEMU's own NICs in the same guests. */
-import { join } from 'node:path';
+/** How fast the first instance's NIC is to the second, and other NICs in the same guests. */
+
+import { isModel } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import type { Vm } from '../guest/guest-vm.ts';
 import type { LabContext } from './context.ts';
@@ -46,11 +47,12 @@ export async function measureSpeed(
 
 /** The function's own bench, and one for each NIC to compare it with. */
 async function prepareBenches(
-  { topology, observer, signal }: LabContext,
+  context: LabContext,
   members: readonly Member[],
   directory: string,
   meter: () => number,
 ): Promise<Bench[]> {
+  const { topology, observer, signal } = context;
   const { mtu, compare } = topology.measure;
   const [from, to] = members as [Member, Member];
   const measured = [from, to];
@@ -63,9 +65,10 @@ async function prepareBenches(
   };
   const pairs = [own];
   for (const [index, model] of compare.entries()) {
-    observer.step(`Plugging QEMU's ${model} into ${from.vm.name} and ${to.vm.name}`);
-    const path = join(directory, `${model}.sock`);
-    pairs.push(await plugPair(model, { from: from.vm, to: to.vm, path, index, mtu }));
+    const whose = isModel(model) ? '' : "QEMU's ";
+    observer.step(`Plugging ${whose}${model} into ${from.vm.name} and ${to.vm.name}`);
+    const request = { from: from.vm, to: to.vm, directory, index, mtu };
+    pairs.push(await plugPair(model, request, context));
     signal.throwIfAborted();
   }
   return pairs.map((pair) => guestBench(pair, meter));

@@ -19,8 +19,8 @@ import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 import { readYaml } from './yaml-file.ts';
 
-export const COMPARABLE = ['e1000e', 'virtio'] as const;
-/** A NIC of QEMU's own that ENA is compared with. */
+export const COMPARABLE = ['ena', '82599vf', 'e1000e', 'virtio'] as const;
+/** A NIC that instances' own are compared with; their own model is left out. */
 export type Comparable = (typeof COMPARABLE)[number];
 
 /** Below the least that IPv4 needs a driver may refuse; above EC2's jumbo frames QEMU's do. */
@@ -118,8 +118,8 @@ const measure = z.strictObject(
     pings: whole('pings per round', 10, 10_000).optional(),
     compare: z
       .array(
-        z.enum(COMPARABLE, expected(`a NIC of QEMU's: ${COMPARABLE.join(', ')}`)),
-        expected(`a list of QEMU's NICs: [${COMPARABLE.join(', ')}], or []`),
+        z.enum(COMPARABLE, expected(`another NIC: ${COMPARABLE.join(', ')}`)),
+        expected(`a list of NICs: [${COMPARABLE.join(', ')}], or []`),
       )
       .optional(),
   },
@@ -150,9 +150,13 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
   const result = schemaFor(types).safeParse(found.value);
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
   const { network, vpc, outside, instances, measure: wanted } = result.data;
+  const members = instancesOf(instances);
   const all = {
-    ...{ network: networkOf(network), instances: instancesOf(instances) },
-    ...{ measure: measureOf(wanted), measuresSpeed: vpc === undefined || wanted !== undefined },
+    ...{ network: networkOf(network), instances: members },
+    ...{
+      measure: measureOf(members[0]?.nic, wanted),
+      measuresSpeed: vpc === undefined || wanted !== undefined,
+    },
   };
   if (vpc === undefined) {
     const clash = firstClash(instances, network?.router ?? DEFAULT_ROUTER);
@@ -205,13 +209,13 @@ function instancesOf(instances: File['instances']): Instance[] {
   });
 }
 
-function measureOf(wanted: File['measure'] = {}): Measure {
+function measureOf(own: EthernetName | undefined, wanted: File['measure'] = {}): Measure {
   return {
     mtu: wanted.mtu ?? 1500,
     rounds: wanted.rounds ?? 3,
     seconds: wanted.seconds ?? 1,
     pings: wanted.pings ?? 250,
-    compare: [...new Set(wanted.compare ?? COMPARABLE)],
+    compare: [...new Set(wanted.compare ?? COMPARABLE)].filter((nic) => nic !== own),
   };
 }
 

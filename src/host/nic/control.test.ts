@@ -4,7 +4,7 @@ import { parseControl } from './control.ts';
 
 const names = ['vf0', 'vf1'];
 const commandOf = (line: string): unknown => {
-  const parsed = parseControl(line, names);
+  const parsed = parseControl(line, names, ['vf0']);
   return parsed.kind === 'command' ? parsed.command : parsed.kind;
 };
 
@@ -44,6 +44,7 @@ test('an administrator of a parent function has words of his own', () => {
   assert.deepEqual(changeOf('vf0 vlan off'), { what: 'vlan', vlan: 0, qos: 0 });
   assert.deepEqual(changeOf('vf0 trust on'), { what: 'trust', on: true });
   assert.deepEqual(changeOf('vf0 query_rss off'), { what: 'rss-query', on: false });
+  assert.equal(commandOf('vf1 trust on'), 'error', 'it has no parent');
   for (const line of ['mac 1', 'mac 01:00:5e:00:00:01', 'vlan 0', 'vlan 4095', 'vlan 5:8', 'trust'])
     assert.equal(commandOf(`vf0 ${line}`), 'error', line);
 });
@@ -62,6 +63,6 @@ test('what is not understood says what there is', () => {
     'show vf0',
   ])
     assert.equal(commandOf(line), 'error', line);
-  const unknown = parseControl('vf9 link up', names);
+  const unknown = parseControl('vf9 link up', names, []);
   assert.ok(unknown.kind === 'error' && /there are: vf0, vf1/.test(unknown.message));
 });

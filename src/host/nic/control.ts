@@ -30,8 +30,12 @@ export const CONTROL_HELP = [
   'show                     the counters of all functions',
 ] as const;
 
-/** `names`: the functions that there are. */
-export function parseControl(line: string, names: readonly string[]): ControlLine {
+/** `names`: the functions that there are. `children`: those of them that have a parent. */
+export function parseControl(
+  line: string,
+  names: readonly string[],
+  children: readonly string[],
+): ControlLine {
   const [first = '', verb = '', value = '', ...more] = line.trim().split(/\s+/);
   if (first === '') return { kind: 'nothing' };
   if ((first === 'show' || first === 'help') && verb === '') return { kind: first };
@@ -39,6 +43,8 @@ export function parseControl(line: string, names: readonly string[]): ControlLin
     return error(`there is no function '${first}'; there are: ${names.join(', ')}`);
   const command = more.length === 0 ? commandOf(first, verb, value) : null;
   if (command === null) return error(`'${line.trim()}' is not understood; 'help' lists commands`);
+  if (command.kind === 'administer' && !children.includes(first))
+    return error(`${first} has no parent function: ${verb} is for 82599vf`);
   return { kind: 'command', command, said: `${first} ${verb} ${value}`.trim() };
 }
 
