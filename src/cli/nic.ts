@@ -57,9 +57,6 @@ type NicOptions = {
   fabric?: FaultSpec;
 };
 
-/** Virtual functions of one parent. */
-const maxFunctions = 64;
-
 const help = `
 Each --socket is one PCI function and one port of a switch that answers ARP and DHCP: guests get
 10.0.0.10, 10.0.0.11, ... in the order of the sockets. Stop it with Ctrl-C: the sockets go away and
@@ -260,6 +257,7 @@ function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[
     throw new UsageError(`there is no NIC model '${model}'; expected: ${modelNames.join(', ')}`);
   if (sockets.length === 0)
     throw new UsageError('no --socket was given; expected a path, like --socket vf0.sock');
+  const { maxFunctions } = modelOf(model);
   if (sockets.length > maxFunctions)
     throw new UsageError(`${sockets.length} times --socket; expected at most ${maxFunctions}`);
   if (macs.length > sockets.length)

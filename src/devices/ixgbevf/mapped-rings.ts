@@ -12,38 +12,56 @@ import {
 import { ringPages } from './pci-face.ts';
 import type { VfBank } from './queue-host.ts';
 
-/** What describes a ring, in the order in which it is taken over; then what switches it; its tail. */
+/** What describes a ring, address and length first; its switch and its tail last. */
 const receive: readonly VfRegister[] = [
-  ...(['VFRDBAL', 'VFRDBAH', 'VFRDLEN', 'VFRDH', 'VFSRRCTL', 'VFRXDCTL', 'VFRDT'] as const),
+  ...(['VFRDBAL', 'VFRDBAH', 'VFRDLEN', 'VFSRRCTL', 'VFRXDCTL', 'VFRDT'] as const),
 ];
 const transmit: readonly VfRegister[] = [
-  ...(['VFTDBAL', 'VFTDBAH', 'VFTDLEN', 'VFTDH', 'VFTDWBAL', 'VFTDWBAH'] as const),
-  ...(['VFTXDCTL', 'VFTDT'] as const),
+  ...(['VFTDBAL', 'VFTDBAH', 'VFTDLEN', 'VFTDWBAL', 'VFTDWBAH', 'VFTXDCTL', 'VFTDT'] as const),
 ];
+/** What drivers write before they switch a ring on, and the device from then on. */
+const heads: readonly VfRegister[] = ['VFRDH', 'VFTDH'];
 /** What the device itself changes. */
-const own: readonly VfRegister[] = [
+const counters: readonly VfRegister[] = [
   ...(['VFGPRC', 'VFGORC_LSB', 'VFGORC_MSB', 'VFMPRC'] as const),
   ...(['VFGPTC', 'VFGOTC_LSB', 'VFGOTC_MSB'] as const),
 ];
-/** Changes of these, by themselves, are not news. */
-const heads: readonly VfRegister[] = ['VFRDH', 'VFTDH'];
-const { ENABLE } = RXDCTL;
+/** Registers that say where a ring is. */
+const placing = 3;
 
 const wordOf = (name: VfRegister, index = 0): number =>
   (ixgbevfRegisters.registers[name].offset + index * VF_QUEUE_STRIDE) >>> 2;
+
+/** One ring's registers, as words of BAR 0. */
+type RingWords = {
+  readonly words: Int32Array;
+  readonly control: number;
+  readonly head: number;
+};
 
 export class MappedRings {
   readonly #words: Int32Array;
   readonly #seen: Int32Array;
   readonly #bank: VfBank;
-  readonly #queuePairs: number;
+  readonly #rings: readonly RingWords[];
+  /** Of the receive rings. */
+  readonly #switches: Int32Array;
+  readonly #counters = Int32Array.from(counters, (name) => wordOf(name));
 
   /** `bytes`: BAR 0. */
   constructor(bytes: Uint8Array, bank: VfBank, queuePairs: number) {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
     this.#seen = new Int32Array(this.#words.length);
     this.#bank = bank;
-    this.#queuePairs = queuePairs;
+    const all = Array.from({ length: queuePairs }, (_, queue) => queue);
+    this.#switches = Int32Array.from(all, (queue) => wordOf('VFRXDCTL', queue));
+    this.#rings = [transmit, receive].flatMap((names, i) =>
+      all.map((queue) => ({
+        words: Int32Array.from(names, (name) => wordOf(name, queue)),
+        control: wordOf(names.at(-2) as VfRegister, queue),
+        head: wordOf(heads[1 - i] as VfRegister, queue),
+      })),
+    );
     this.reset();
   }
 
@@ -72,63 +90,46 @@ export class MappedRings {
 
   /** Whether the guest has a receive queue on at this moment. */
   receives(queue: number): boolean {
-    return ((this.#words[wordOf('VFRXDCTL', queue)] as number) & ENABLE) !== 0;
+    const word = this.#switches[queue] as number;
+    return ((this.#words[word] as number) & RXDCTL.ENABLE) !== 0;
   }
 
-  /** Takes over what has changed; true when something had. */
+  /** Takes over what has changed, and shows how far the device is; true when something had. */
   poll(): boolean {
     let any = false;
-    for (let queue = 0; queue < this.#queuePairs; queue++) {
-      if (this.#take(transmit, queue)) any = true;
-      if (this.#take(receive, queue)) any = true;
+    for (let i = 0; i < this.#rings.length; i++) {
+      const ring = this.#rings[i] as RingWords;
+      if (this.#hasChanged(ring.words, ring.words.length)) {
+        this.#take(ring);
+        any = true;
+      }
+      if (((this.#seen[ring.control] as number) & RXDCTL.ENABLE) !== 0) this.#show(ring.head);
     }
-    if (any) this.#publish();
+    if (any) for (let i = 0; i < counters.length; i++) this.#show(this.#counters[i] as number);
     return any;
   }
 
-  #take(names: readonly VfRegister[], queue: number): boolean {
-    if (!this.#hasChanged(names, queue)) return false;
-    const control = names.at(-2) as VfRegister;
-    const at = wordOf(control, queue);
-    const moved = this.#hasMoved(names, queue);
-    const isOn = (this.#seen[at] as number) & ENABLE;
-    if (moved && isOn !== 0) this.#bank.write32(at * 4, 0);
-    for (const name of names) {
-      const word = wordOf(name, queue);
-      const value = this.#words[word] as number;
-      this.#seen[word] = value;
-      this.#bank.write32(word * 4, value >>> 0);
-    }
-    return true;
-  }
-
-  #hasChanged(names: readonly VfRegister[], queue: number): boolean {
-    for (const name of names) {
-      const word = wordOf(name, queue);
-      if (this.#words[word] !== this.#seen[word] && !heads.includes(name)) return true;
-    }
-    return false;
-  }
-
-  /** Address or length. */
-  #hasMoved(names: readonly VfRegister[], queue: number): boolean {
-    for (let i = 0; i < 3; i++) {
-      const word = wordOf(names[i] as VfRegister, queue);
+  #hasChanged(words: Int32Array, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      const word = words[i] as number;
       if (this.#words[word] !== this.#seen[word]) return true;
     }
     return false;
   }
 
-  /** Shows heads and statistics as they are now. */
-  #publish(): void {
-    for (const name of own) this.#show(name, 0);
-    for (let queue = 0; queue < this.#queuePairs; queue++)
-      for (const name of heads) this.#show(name, queue);
+  #take({ words, control, head }: RingWords): void {
+    const isOn = ((this.#seen[control] as number) & RXDCTL.ENABLE) !== 0;
+    if (isOn && this.#hasChanged(words, placing)) this.#bank.write32(control * 4, 0);
+    if (!isOn) this.#bank.write32(head * 4, (this.#words[head] as number) >>> 0);
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i] as number;
+      const value = this.#words[word] as number;
+      this.#seen[word] = value;
+      this.#bank.write32(word * 4, value >>> 0);
+    }
   }
 
-  #show(name: VfRegister, index: number): void {
-    const word = wordOf(name, index);
+  #show(word: number): void {
     this.#words[word] = this.#bank.read32(word * 4);
-    this.#seen[word] = this.#words[word] as number;
   }
 }

@@ -23,6 +23,7 @@ export const nicModels = {
     linksMbps: null,
     maxMtu: 9216,
     spoofCheck: { byDefault: false, ofAddresses: true },
+    maxFunctions: 64,
     hasParent: false,
     rules: Object.values(enaRules),
     create: (spec, profile, { host, port }) => {
@@ -45,6 +46,7 @@ export const nicModels = {
     linksMbps: [...linkSpeeds.keys()],
     maxMtu: 9710,
     spoofCheck: { byDefault: true, ofAddresses: false },
+    maxFunctions: 63,
     hasParent: true,
     rules: Object.values(ixgbevfRules),
     create: (spec, profile, { host, port }) => {
@@ -69,6 +71,7 @@ export const nicModels = {
     linksMbps: null,
     maxMtu: 9216,
     spoofCheck: { byDefault: true, ofAddresses: false },
+    maxFunctions: 64,
     hasParent: false,
     rules: Object.values(efaRules),
     create: (spec, profile, { host, port }) => {

@@ -78,6 +78,8 @@ export type NicModel = {
   readonly maxMtu: number;
   /** Sources are checked unless told otherwise; IPv4 addresses too, or MACs only. */
   readonly spoofCheck: { readonly byDefault: boolean; readonly ofAddresses: boolean };
+  /** Functions of one parent, or of one switch, at most. */
+  readonly maxFunctions: number;
   /** Whether it is one function of a parent that somebody administers. */
   readonly hasParent: boolean;
   /** What it holds its driver to. */
