@@ -215,7 +215,9 @@ function measureOf(own: EthernetName | undefined, wanted: File['measure'] = {}):
     rounds: wanted.rounds ?? 3,
     seconds: wanted.seconds ?? 1,
     pings: wanted.pings ?? 250,
-    compare: [...new Set(wanted.compare ?? COMPARABLE)].filter((nic) => nic !== own),
+    compare: [...new Set(wanted.compare ?? (['e1000e', 'virtio'] as const))].filter(
+      (nic) => nic !== own,
+    ),
   };
 }
 
