@@ -30,6 +30,7 @@ export class Conversation implements MailboxPeer {
     if (first === VF_MSG.RESET) {
       parent.functionReset();
       parent.clearToSend = true;
+      parent.restarts = false;
       words.fill(0, 1);
       this.#answer(words, 0);
       return resetWords;
@@ -38,7 +39,9 @@ export class Conversation implements MailboxPeer {
       this.#answer(words, MBX_ANSWER.CTS);
       return words.length;
     }
-    parent.refuse(ixgbevfRules['mailbox-before-reset'], () => `message 0x${first.toString(16)}`);
+    // What is under way while the parent changes something is no fault of the driver.
+    if (!parent.restarts)
+      parent.refuse(ixgbevfRules['mailbox-before-reset'], () => `message 0x${first.toString(16)}`);
     words[0] = (first | MBX_ANSWER.FAILURE) >>> 0;
     return 1;
   }

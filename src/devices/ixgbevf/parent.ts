@@ -55,6 +55,8 @@ export class Parent {
   xcastMode: number = XCAST_MODE.NONE;
   /** The function has said RESET since the parent last wanted it to. */
   clearToSend = false;
+  /** The parent has told the driver to reset the function, and it has not done so yet. */
+  restarts = false;
   /** VFRE: whether the function is given frames. */
   receives = false;
   /** The longest frame that it is given, with its check sequence. */
@@ -168,6 +170,7 @@ export class Parent {
 
   /** The driver is to reset the function: it learns so from what is missing in the message. */
   restartFunction(): void {
+    this.restarts ||= this.clearToSend;
     this.clearToSend = false;
     this.#mailbox?.post(PF_CONTROL_MSG);
   }

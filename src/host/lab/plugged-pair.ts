@@ -107,5 +107,5 @@ async function plugFunctions(
   cleanup.defer(() => dataplane.close());
   dataplane.ended().catch(fail);
   for (const [i, { vm }] of ends.entries())
-    await vm.plug({ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }, model);
+    await vm.plug({ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }, `other-${model}`);
 }
