@@ -10,18 +10,16 @@ import type { Clock } from '../../lib/clock.ts';
 import { Prng } from '../../lib/prng.ts';
 import { Fragmenter } from '../../net/fragmentation.ts';
 import { Frame } from '../../net/frame.ts';
-import { ipProtocol, parseIpv4 } from '../../net/ipv4.ts';
-import { hasIpv6 } from '../../net/prefix.ts';
+import { parseIpv4 } from '../../net/ipv4.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import { Segmenter } from '../../net/segmentation.ts';
 import { tcpFlag } from '../../net/tcp.ts';
 import { type Gateway, gatewayMtu } from '../../switch/gateway.ts';
 import type { SwitchPort } from '../../switch/port.ts';
-import type { GatewayTables, Policy } from '../../switch/vpc/policy.ts';
+import type { GatewayTables, Policy, SubnetTables } from '../../switch/vpc/policy.ts';
 import { type CompiledRoute, target } from '../../switch/vpc/route-table.ts';
 import type { VpcModel } from '../model.ts';
-import { Path, writeSegment } from '../tcp/segment.ts';
-import { advance } from '../tcp/sequence.ts';
+import { Path, Segment, writeReset } from '../tcp/segment.ts';
 import { AddressMap } from './address-map.ts';
 import { EgressOnlyGateway } from './egress-only.ts';
 import { NatGateway } from './nat-gateway.ts';
@@ -43,8 +41,6 @@ export type GatewaysOptions = NatTableOptions & {
   readonly seed?: number;
 };
 
-const nothing = new Uint8Array(0);
-
 export class Gateways implements Gateway {
   /** What came from outside, by its verdict. */
   readonly entered = new Map<Reason, number>();
@@ -53,6 +49,9 @@ export class Gateways implements Gateway {
   readonly #random: Prng;
   readonly #natOptions: NatTableOptions;
   #addresses: AddressMap;
+  /** Of the router's policy, by id. */
+  #tables: ReadonlyMap<string, GatewayTables> = new Map();
+  #subnets: ReadonlyMap<string, SubnetTables> = new Map();
   #nats = new Map<string, NatGateway>();
   #egress = new Map<string, EgressOnlyGateway>();
   #outside: Outside | null = null;
@@ -64,6 +63,7 @@ export class Gateways implements Gateway {
   readonly #fragment = new Frame();
   readonly #in = new Frame();
   readonly #quoted = new Quoted();
+  readonly #stray = new Segment();
   readonly #resetPath = new Path();
   readonly #resetBytes = new Uint8Array(64);
   readonly #reset = new Frame();
@@ -77,8 +77,11 @@ export class Gateways implements Gateway {
     this.update(model);
   }
 
-  /** Gateways that stay what they are keep their connections. */
+  /** After the router's policy. Gateways that stay what they are keep their connections. */
   update(model: VpcModel): void {
+    const { gateways, subnets } = this.#router.policy;
+    this.#tables = new Map(gateways.map((gateway) => [gateway.id, gateway]));
+    this.#subnets = new Map(subnets.map((subnet) => [subnet.id, subnet]));
     this.#addresses = new AddressMap(model);
     const nats = new Map<string, NatGateway>();
     for (const { id, publicAddress } of model.natGateways) {
@@ -163,21 +166,10 @@ export class Gateways implements Gateway {
 
   /** Whoever goes on with a connection that has timed out is told so (EC2: "an RST packet"). */
   #answerWithReset(gateway: GatewayTables, out: Frame): void {
-    const h = out.headers;
-    if (h.l4Protocol !== ipProtocol.tcp || (h.tcpFlags & tcpFlag.rst) !== 0) return;
+    const segment = this.#stray;
+    if (!segment.read(out) || segment.has(tcpFlag.rst)) return;
     this.#resetPath.readFrom(out);
-    const view = out.headView;
-    const acks = (h.tcpFlags & tcpFlag.ack) !== 0;
-    const sequence = view.getInt32(h.l4Offset + 4);
-    const ends = h.tcpFlags & (tcpFlag.syn | tcpFlag.fin);
-    const spoken = h.ipEnd - h.payloadOffset + (ends === 0 ? 0 : 1);
-    const words = {
-      sequence: acks ? view.getInt32(h.l4Offset + 8) : 0,
-      acknowledgement: acks ? 0 : advance(sequence, spoken),
-      flags: acks ? tcpFlag.rst : tcpFlag.rst | tcpFlag.ack,
-      ...{ window: 0, mss: 0 },
-    };
-    const length = writeSegment(this.#resetBytes, this.#resetPath, words, nothing, 0, 0);
+    const length = writeReset(this.#resetBytes, this.#resetPath, segment);
     this.#reset.load(this.#resetBytes, 0, length);
     this.#router.enter(this.#vpcOf(gateway), this.#reset, gateway.subnet);
   }
@@ -189,7 +181,7 @@ export class Gateways implements Gateway {
     const isOwn =
       h.ipVersion === 4
         ? this.#addresses.ownerOf(h.dst) !== undefined
-        : this.#addresses.vpcOf6(h) !== undefined;
+        : this.#addresses.vpcOf6(h) !== null;
     if (!isOwn && this.#outside === null) return R.noGateway;
     if (h.ipEnd - h.l3Offset <= gatewayMtu) return this.#pass(out, isOwn);
     let verdict: Reason = R.delivered;
@@ -244,7 +236,7 @@ export class Gateways implements Gateway {
   #enterNat(vpc: string, id: string, into: Frame): Reason {
     const { policy } = this.#router;
     const nat = this.#nats.get(id);
-    const gateway = policy.gateways.find((one) => one.id === id);
+    const gateway = this.#tables.get(id);
     if (gateway === undefined || nat === undefined) return R.noSuchAddress;
     const { subnet } = gateway;
     if (!passes(policy, subnet, into, false)) return R.aclInDenied;
@@ -261,12 +253,10 @@ export class Gateways implements Gateway {
   #enter6(into: Frame): Reason {
     const h = into.headers;
     const vpc = this.#addresses.vpcOf6(h);
-    if (vpc === undefined) return R.noSuchAddress;
+    if (vpc === null) return R.noSuchAddress;
     if (isNoSource6(h.src0) || this.#addresses.isFromWithin(vpc.id, h)) return R.spoofedSource;
     const { policy } = this.#router;
-    const to = [h.dst0, h.dst1, h.dst2, h.dst] as const;
-    const home = vpc.subnets6.find(({ prefix }) => hasIpv6(prefix, to));
-    const subnet = policy.subnets.find(({ id }) => id === home?.id);
+    const subnet = this.#subnets.get(this.#addresses.subnetOf6(vpc, h));
     const rows = policy.routes[subnet?.routes ?? -1];
     const back = gatewayOf(policy, rows?.find6(h.src0, h.src1, h.src2, h.src) ?? null);
     if (back === undefined) return R.noRoute;

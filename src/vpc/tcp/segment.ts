@@ -13,6 +13,7 @@ import { ipv6, writeIpv6 } from '../../net/ipv6.ts';
 import { sumVerdict, verifySums, writeIpv4Checksum, writeL4Checksum } from '../../net/offload.ts';
 import { fragment } from '../../net/parse.ts';
 import { tcp, tcpFlag } from '../../net/tcp.ts';
+import { advance } from './sequence.ts';
 
 const mssOption = { kind: 2, bytes: 4 } as const;
 
@@ -134,6 +135,7 @@ export type SegmentWords = {
 };
 
 const l3 = ethernet.bytes;
+const nothing = new Uint8Array(0);
 
 /** Writes a whole frame into `out`, which has room for it; returns its length. */
 export function writeSegment(
@@ -179,4 +181,19 @@ function writeHeader4(out: Uint8Array, path: Path, totalLength: number): void {
   if (path.hopLimit === 64) return;
   out[l3 + ipv4.timeToLive] = path.hopLimit;
   writeIpv4Checksum(out, l3);
+}
+
+/**
+ * Writes the reset that whoever sent a segment believes, because it acknowledges exactly what it
+ * sent (RFC 9293, section 3.10.7.1); returns its length.
+ */
+export function writeReset(out: Uint8Array, path: Path, answered: Segment): number {
+  const acks = answered.has(tcpFlag.ack);
+  const words = {
+    sequence: acks ? answered.acknowledgement : 0,
+    acknowledgement: acks ? 0 : advance(answered.sequence, answered.length),
+    flags: acks ? tcpFlag.rst : tcpFlag.rst | tcpFlag.ack,
+    ...{ window: 0, mss: 0 },
+  };
+  return writeSegment(out, path, words, nothing, 0, 0);
 }

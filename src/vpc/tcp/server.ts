@@ -13,8 +13,8 @@ import { tcpFlag } from '../../net/tcp.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import { TcpConnection, type TcpHost, tcpState } from './connection.ts';
 import { limits, TcpCounts } from './limits.ts';
-import { Path, Segment, writeSegment } from './segment.ts';
-import { advance, ahead } from './sequence.ts';
+import { Path, Segment, writeReset, writeSegment } from './segment.ts';
+import { ahead } from './sequence.ts';
 
 /** What is served. */
 export interface TcpService {
@@ -33,7 +33,6 @@ export interface TcpOutlet {
   flush(): void;
 }
 
-const nothing = new Uint8Array(0);
 /** Ethernet, and what the largest packet needs. */
 const frameBytes = limits.packetBytes + 14;
 
@@ -131,15 +130,7 @@ export class TcpServer implements TcpHost {
   #refuse(from: SwitchPort, frame: Frame, segment: Segment): void {
     this.counts.refused++;
     this.#path.readFrom(frame);
-    const acks = segment.has(tcpFlag.ack);
-    const words = {
-      sequence: acks ? segment.acknowledgement : 0,
-      acknowledgement: acks ? 0 : advance(segment.sequence, segment.length),
-      flags: acks ? tcpFlag.rst : tcpFlag.rst | tcpFlag.ack,
-      window: 0,
-      mss: 0,
-    };
-    const length = writeSegment(this.#bytes, this.#path, words, nothing, 0, 0);
+    const length = writeReset(this.#bytes, this.#path, segment);
     this.#deliver(from, length);
   }
 
