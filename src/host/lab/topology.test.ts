@@ -94,9 +94,36 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
     `${two}type: c6i.large\nmeasure:\n  mtu: 10000\n`,
     /^lab\.yaml:7:8: measure\.mtu is the number 10000, expected an MTU, a whole number from 576 to 9001$/,
   ],
+  [
+    'an outside without a VPC',
+    `outside: passt\n${two}type: c6i.large\n`,
+    /^lab\.yaml:1:10: .*expected none, as there is no vpc$/,
+  ],
+  [
+    'two outsides',
+    `vpc: {}\noutside: { passt: {}, tun: virtfn0 }\n${two}type: c6i.large\n`,
+    /^lab\.yaml:2:10: .*expected either passt or tun$/,
+  ],
+  [
+    'an outside that nobody knows',
+    `vpc: {}\noutside: internet\n${two}type: c6i.large\n`,
+    /^lab\.yaml:2:10: .*expected an outside: passt or tun$/,
+  ],
   ['broken YAML', 'instances: [a\n', /^lab\.yaml:\d+:\d+: this is no YAML: /],
 ];
 for (const [claim, text, message] of wrong)
   test(`a topology with ${claim} is refused, and where it is wrong is told`, () => {
     assert.throws(() => parse(text), { name: 'TopologyError', message });
   });
+
+test('an outside is passt, with or without an address for the loopback, or a TUN device', () => {
+  const outsideOf = (line: string) =>
+    parseTopology(`vpc: {}\n${line}instances: { a: {}, b: {} }`, 'lab.yaml', types).outside;
+  assert.deepEqual(outsideOf('outside: passt\n'), { passt: {} });
+  const loopback = '203.0.113.1';
+  assert.deepEqual(outsideOf(`outside: { passt: { loopback: ${loopback} } }\n`), {
+    passt: { loopback },
+  });
+  assert.deepEqual(outsideOf('outside: { tun: virtfn0 }\n'), { tun: 'virtfn0' });
+  assert.equal(outsideOf(''), undefined, 'off unless asked for');
+});
