@@ -91,7 +91,7 @@ export async function coalescing(
 /** Whether the stock driver's module has this text in it: what a driver can do, it names. */
 export async function driverKnows(vm: Vm, text: string): Promise<boolean> {
   const { code } = await vm.exec(
-    `grep -q ${text} $(modinfo -n ena 2> /dev/null || ${FIND_DRIVER})`,
+    `grep -q "${text}" $(modinfo -n ena 2> /dev/null || ${FIND_DRIVER})`,
   );
   return code === 0;
 }

@@ -159,3 +159,34 @@ test('small entries are left as they are when packets are stamped', () => {
   }
   assert.equal(a.driver.fault ?? b.driver.fault, null);
 });
+
+for (const entryWords of [2, 4, 8])
+  test(`completions of packets sent have ${entryWords} words, and wrap around`, () => {
+    const [, a, b] = pair({ driver: { txDepth: 32, rxDepth: 64 } });
+    const [queue] = a.driver.tx;
+    assert.ok(queue);
+    a.driver.commands.setTimeStamps(true, false);
+    a.driver.commands.destroySq(queue.sqIndex, SQ_DIRECTION.TX);
+    a.driver.commands.destroyCq(queue.cqIndex);
+    const address = a.arena.alloc(32 * entryWords * 4);
+    queue.clear();
+    queue.ring.place(a.arena.words, a.arena.offset(queue.sqAddress) >>> 2);
+    const cq = { address, depth: 32, entryWords, vector: 1, interrupts: false };
+    const { cq_idx: cqIndex } = a.driver.commands.createCq(cq);
+    const { sqAddress } = queue;
+    const sq = { direction: SQ_DIRECTION.TX, cqIndex, address: sqAddress, depth: 32 };
+    queue.doorbellOffset = a.driver.commands.createSq(sq).sq_doorbell_offset;
+    for (let i = 0; i < 100; i++) {
+      send(a, b, i, true);
+      const at = (a.arena.offset(address) >>> 2) + (i & 31) * entryWords;
+      const entry = [...a.arena.words.subarray(at, at + entryWords)];
+      const [first = 0, second = 0, ...rest] = entry;
+      const phase = (i >>> 5) & 1 ? 0 : 1;
+      assert.deepEqual([first & 0xffff, (first >>> 24) & 1], [i, phase]);
+      assert.equal(second >>> 16, i + 1, 'how far the ring was read');
+      assert.deepEqual(rest.slice(2), entryWords === 8 ? [0, 0, 0, 0] : []);
+      a.arena.release(a.arena.mark() - 2048);
+      b.receive();
+    }
+    assert.deepEqual(a.refusals, []);
+  });

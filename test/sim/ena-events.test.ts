@@ -102,3 +102,17 @@ test('a driver gives old cards a reason that they know', () => {
     assert.deepEqual(guest.refusals, []);
   }
 });
+
+test('registers tell where the next answer and the next event go', () => {
+  const [lab, a] = pair();
+  const { mmio, admin } = a.driver;
+  assert.equal(mmio.read('ACQ_TAIL'), admin.tail);
+  a.driver.linkSpeedMbps();
+  assert.equal(mmio.read('ACQ_TAIL'), admin.tail);
+  const before = mmio.read('AENQ_TAIL');
+  lab.clock.advance(3 * nsPerSecond);
+  a.driver.poll();
+  assert.equal(mmio.read('AENQ_TAIL'), before + 3);
+  a.driver.resetDevice('NORMAL');
+  assert.deepEqual([mmio.read('ACQ_TAIL'), mmio.read('AENQ_TAIL')], [0, 0]);
+});

@@ -49,6 +49,11 @@ export class AdminQueue {
     this.#handle = handle;
   }
 
+  /** Where the next answer goes, 16 bits, free-running. */
+  get answerTail(): number {
+    return this.#answered & 0xffff;
+  }
+
   reset(): void {
     this.#aq = null;
     this.#acq = null;

@@ -49,6 +49,11 @@ export class EventRing {
     this.enabledGroups = 0;
   }
 
+  /** Where the next event goes, 16 bits, free-running. */
+  get tail(): number {
+    return this.#written & 0xffff;
+  }
+
   /** Whether the driver has given the queue memory. */
   get isSetUp(): boolean {
     return this.#ring !== null;

@@ -348,21 +348,30 @@ export class EnaFunction implements PolledFunction, Endpoint {
       const high = lo.replace('_LO', '_HI') as 'AQ_BASE_HI';
       return (registers.get(high) & 0xffff) * 2 ** 32 + registers.get(lo);
     };
-    const registers = new RegisterBank(enaRegisters, {
-      AQ_CAPS: (caps) => this.#admin.setCommands(address('AQ_BASE_LO'), caps & 0xffff, caps >>> 16),
-      ACQ_CAPS: (caps) =>
-        this.#admin.setAnswers(address('ACQ_BASE_LO'), caps & 0xffff, caps >>> 16),
-      AENQ_CAPS: (caps) => this.#events.setUp(address('AENQ_BASE_LO'), caps & 0xffff, caps >>> 16),
-      AQ_DB: (tail) => {
-        if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#management.raise();
+    const registers = new RegisterBank(
+      enaRegisters,
+      {
+        AQ_CAPS: (caps) =>
+          this.#admin.setCommands(address('AQ_BASE_LO'), caps & 0xffff, caps >>> 16),
+        ACQ_CAPS: (caps) =>
+          this.#admin.setAnswers(address('ACQ_BASE_LO'), caps & 0xffff, caps >>> 16),
+        AENQ_CAPS: (caps) =>
+          this.#events.setUp(address('AENQ_BASE_LO'), caps & 0xffff, caps >>> 16),
+        AQ_DB: (tail) => {
+          if (!this.#failed && this.#admin.doorbell(tail & 0xffff)) this.#management.raise();
+        },
+        AENQ_HEAD_DB: (head) => this.#management.grantEvents(head),
+        INTR_MASK: (value) => this.#management.mask((value & 1) !== 0),
+        DEV_CTL: (value, previous) => this.#control(value, previous),
+        RSS_IND_ENTRY_UPDATE: (value) => this.#updateRssEntry(value & 0xffff, value >>> 16),
+        PHC_DB: (value) => this.#phc.doorbell(value),
+        MMIO_REG_READ: (value) => readless.answer(value, address('MMIO_RESP_LO')),
       },
-      AENQ_HEAD_DB: (head) => this.#management.grantEvents(head),
-      INTR_MASK: (value) => this.#management.mask((value & 1) !== 0),
-      DEV_CTL: (value, previous) => this.#control(value, previous),
-      RSS_IND_ENTRY_UPDATE: (value) => this.#updateRssEntry(value & 0xffff, value >>> 16),
-      PHC_DB: (value) => this.#phc.doorbell(value),
-      MMIO_REG_READ: (value) => readless.answer(value, address('MMIO_RESP_LO')),
-    });
+      {
+        ACQ_TAIL: () => this.#admin.answerTail,
+        AENQ_TAIL: () => this.#events.tail,
+      },
+    );
     const { memory, diagnostics } = this.#host;
     const readless = new Readless(registers, memory, diagnostics, enaRules);
     return registers;
