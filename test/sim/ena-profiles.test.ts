@@ -11,6 +11,7 @@ import {
 import { type EnaProfile, enaProfiles } from '../../src/devices/ena/profile.ts';
 import { EnaAdminError } from '../../src/drivers/ena/commands.ts';
 import type { EnaDriver } from '../../src/drivers/ena/driver.ts';
+import { PCI_COMMAND, PCI_COMMAND_MEMORY } from '../../src/pci/config-space.ts';
 import { pair, type SimGuest, SimLab } from './ena-lab.ts';
 import { plainFrame } from './naive-packets.ts';
 
@@ -147,4 +148,17 @@ test('an old card has no RSS key to set, and the driver lives with it', () => {
   const frame = plainFrame(a.mac, b.mac, 100, 1);
   a.send(frame);
   assert.deepEqual(b.receive(), [frame]);
+});
+
+test('a driver that never enables bus mastering is served: firmware has left it on (Q7)', () => {
+  for (const profile of enaProfiles) {
+    const [, a, b] = pair({ device: { profile } });
+    for (const { device } of [a, b]) device.config.write(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert.equal(a.device.config.busMaster, false);
+    const frame = plainFrame(a.mac, b.mac, 100, 1);
+    a.send(frame);
+    assert.deepEqual(b.receive(), [frame]);
+    assert.equal(a.driver.linkSpeedMbps(), 10_000);
+    assert.deepEqual(a.refusals, []);
+  }
 });
