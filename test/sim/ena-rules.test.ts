@@ -130,6 +130,13 @@ const broken: readonly [rule: keyof typeof enaRules, how: (guest: SimGuest) => v
       assert.equal(driver.mmio.read('VERSION'), 0xffff_ffff);
     },
   ],
+  [
+    'readless-address',
+    ({ device, driver }) => {
+      device.reset('function'); // behind the driver's back: the address is forgotten
+      assert.equal(driver.mmio.read('VERSION'), 0xffff_ffff);
+    },
+  ],
   ['admin-queue-shape', ({ device }) => device.write(0, at('AQ_CAPS'), 4, (64 << 16) | 33)],
   ['admin-queue-shape', ({ device }) => device.write(0, at('AENQ_CAPS'), 4, (32 << 16) | 16)],
   [

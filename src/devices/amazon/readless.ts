@@ -32,7 +32,8 @@ export class Readless<R extends Registers> {
   /** `request`: 15:0 request id, 31:16 register offset. `iova`: where the answer goes. */
   answer(request: number, iova: number): void {
     const offset = request >>> 16;
-    const range = this.#memory.range(iova, 8, 'write');
+    // A reset forgets the address; zero is none, and would be some page of the guest's.
+    const range = iova === 0 ? null : this.#memory.range(iova, 8, 'write');
     if (range === null) {
       this.#diagnostics.refuse(this.#rules['readless-address'], () => hex(iova));
       return;

@@ -7,7 +7,10 @@ const linux = 'ena_com.c of the Linux driver';
 export const enaRules = rules('ena', {
   'bad-register': ['the register map has nothing at this offset', header],
   'register-access-size': ['registers are accessed by aligned 32-bit words', header],
-  'readless-address': ['the answer page of readless reads lies in guest memory', header],
+  'readless-address': [
+    'the answer page of readless reads is named after each reset, and lies in guest memory',
+    header,
+  ],
   'admin-queue-shape': ['admin rings have a power-of-two depth and entries of 64 bytes', header],
   'admin-queue-memory': ['admin rings lie in guest memory', header],
   'admin-doorbell': ['the admin doorbell moves forward by at most the ring', header],
