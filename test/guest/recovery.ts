@@ -57,10 +57,10 @@ const RESETS = (script: string, count: number, pair: Pair): string => `
   done`;
 
 /** B pings A all the time; the function that ends it tells how many answers there were. */
-async function startTraffic({ vms, address }: Pair): Promise<() => Promise<number>> {
-  const { b } = vms;
+async function startTraffic(pair: Pair): Promise<() => Promise<number>> {
+  const { b } = pair.vms;
   await b.run(
-    `ping -q -i 0.005 -s 1000 ${address('a')} > /tmp/pings 2>&1 & echo $! > /tmp/pings.pid`,
+    `ping -q -i 0.005 -s 1000 ${pair.address('a')} > /tmp/pings 2>&1 & echo $! > /tmp/pings.pid`,
   );
   return async () => {
     const report = await b.run(
