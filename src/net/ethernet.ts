@@ -13,6 +13,8 @@ export const etherType = {
   arp: 0x0806,
   vlan: 0x8100,
   ipv6: 0x86dd,
+  /** SRD, as virtfn carries it: the first type for local experiments (IEEE 802). */
+  srd: 0x88b5,
   serviceVlan: 0x88a8,
 } as const;
 

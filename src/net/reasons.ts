@@ -44,6 +44,7 @@ export const reasons = {
   rxFiltered: [37, "the receiver's address and VLAN filters do not take it"],
   natUntranslatable: [38, 'a NAT gateway translates TCP, UDP, ICMP and fragments of UDP only'],
   natConnectionUnknown: [39, 'the NAT gateway does not know the connection, or has forgotten it'],
+  fabricUnreachable: [40, "EFA's traffic stays within a VPC and a zone"],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type ReasonName = keyof typeof reasons;

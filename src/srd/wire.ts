@@ -7,10 +7,9 @@
  * not answered. `epoch`s tell the lives of an endpoint apart: a packet that was meant for an earlier
  * one is answered by `reset`.
  */
-import { ethernet, writeEthernet } from '../net/ethernet.ts';
+import { ethernet, etherType, writeEthernet } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
 
-export const srdEtherType = 0x88b5;
 export const srdVersion = 1;
 
 export const packetType = { request: 1, ack: 2, response: 3, reset: 4, datagram: 5 } as const;
@@ -55,7 +54,7 @@ export class SrdPacket {
   /** The packet that a frame holds; false: it is none. */
   read(frame: Frame): boolean {
     const { headView: v, headLength } = frame;
-    if (headLength < ackEntries || v.getUint16(ethernet.type) !== srdEtherType) return false;
+    if (headLength < ackEntries || v.getUint16(ethernet.type) !== etherType.srd) return false;
     if (v.getUint8(start) !== srdVersion) return false;
     this.type = v.getUint8(start + 1);
     this.path = v.getUint8(start + 2);
@@ -88,7 +87,7 @@ export class SrdPacket {
   write(frame: Frame, destination: number, source: number): void {
     const { headView: v } = frame;
     frame.clear();
-    writeEthernet(frame.head, destination, source, srdEtherType);
+    writeEthernet(frame.head, destination, source, etherType.srd);
     v.setUint8(start, srdVersion);
     v.setUint8(start + 1, this.type);
     v.setUint8(start + 2, this.path);

@@ -24,6 +24,7 @@ import type { SwitchPort } from './port.ts';
 import { notMine } from './responder.ts';
 import { owner } from './vpc/address-table.ts';
 import { type Decision, place, side } from './vpc/decision.ts';
+import { FabricGate } from './vpc/fabric-gate.ts';
 import { FlowTable, field, routedFlag } from './vpc/flow-table.ts';
 import { FragmentTable, fromOutside } from './vpc/fragments.ts';
 import { Judge } from './vpc/judge.ts';
@@ -61,6 +62,7 @@ export class VpcRouter implements Forwarder {
   readonly #flows6: FlowTable;
   readonly #fragments: FragmentTable;
   #gateway: Gateway | null = null;
+  readonly #fabric = new FabricGate();
   readonly #errors = new IcmpErrors();
   readonly #error = new Frame();
   /** Changes with everything that flows were decided by; never 0. */
@@ -126,6 +128,7 @@ export class VpcRouter implements Forwarder {
     if (nic === null) return this.#delivery.refuse(from, R.notCarried);
     if (h.srcMacLo !== nic.macLo || h.srcMacHi !== nic.macHi)
       return this.#delivery.refuse(from, R.spoofedSource);
+    if (h.etherType === etherType.srd) return this.#goFabricWay(nic, from, frame);
     if (isOrdinary(h)) {
       const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
       const at = flows.find(nic.slot, h, this.#epoch);
@@ -207,6 +210,21 @@ export class VpcRouter implements Forwarder {
     if (this.#judge.isTracked(nic, outward, frame)) return false;
     words[at + 1] = nic.begun;
     return true;
+  }
+
+  // EFA's way.
+
+  /** SRD goes from interface to interface, by their MACs, or nowhere. */
+  #goFabricWay(nic: Nic, from: SwitchPort, frame: Frame): Reason {
+    const { dstMacHi, dstMacLo, vlan } = frame.headers;
+    const to = vlan >= 0 ? null : this.#nics.nicOf(dstMacHi, dstMacLo);
+    if (to === null || to.port === null) return this.#delivery.refuse(from, R.noReceiver);
+    const verdict = this.#fabric.judge(this.policy, nic, to);
+    this.rule = this.#fabric.rule;
+    if (verdict === R.delivered) return this.#delivery.deliver(to.port, frame, from);
+    return verdict === R.sgIngressNone
+      ? this.#delivery.refuseAt(to.port, frame, from, verdict)
+      : this.#delivery.refuse(from, verdict);
   }
 
   // The long way.

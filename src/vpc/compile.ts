@@ -127,6 +127,7 @@ class Compilation {
     return this.#model.subnets.map((subnet: Subnet) => ({
       id: subnet.id,
       vpc: vpcs.get(subnet.vpc) ?? -1,
+      zone: subnet.zone,
       acl: acls.get(subnet.networkAcl) ?? -1,
       routes: tables.get(subnet.routeTable) ?? -1,
       router: routerOf(subnet),

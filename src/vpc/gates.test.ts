@@ -96,7 +96,7 @@ test('no broadcast, no multicast, no tag, no other protocol than IP is carried',
     { via: 'b', dst: '169.254.3.4' },
     { via: 'b', vlans: [5] },
     { dstMac: 0x01_00_5e_00_00_01 },
-    { via: 'b', edit: (bytes) => bytes.set([0x88, 0xb5], 12) },
+    { via: 'b', edit: (bytes) => bytes.set([0x88, 0xb6], 12) },
   ];
   for (const send of sends) assert.equal(lab.send('a', 'b', send), 'notCarried', `${send.dst}`);
   assert.equal(lab.take('b').length, 0);

@@ -23,10 +23,9 @@ import type { ProviderQp } from '../../src/drivers/efa/queue-pair.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { Prng } from '../../src/lib/prng.ts';
-import { writeEthernet } from '../../src/net/ethernet.ts';
+import { etherType, writeEthernet } from '../../src/net/ethernet.ts';
 import { Frame } from '../../src/net/frame.ts';
 import type { GuestMemory } from '../../src/pci/guest-memory.ts';
-import { srdEtherType } from '../../src/srd/wire.ts';
 import type { SwitchPort } from '../../src/switch/port.ts';
 import { Switch } from '../../src/switch/switch.ts';
 
@@ -381,7 +380,7 @@ export class EfaFuzz {
       bytes,
       prng.pick(macs),
       prng.pick([macs[hostile], 0x0200_0000_0099]),
-      srdEtherType,
+      etherType.srd,
     );
     const view = new DataView(bytes.buffer);
     bytes[14] = prng.oneIn(20) ? prng.next() : 1;

@@ -74,7 +74,7 @@ export class EfaFunction implements PolledFunction, Endpoint {
   readonly vectors = vectors;
   readonly counts: EfaCounts = newCounts();
   readonly srd: SrdEndpoint;
-  /** Accesses of the guest to doorbells and send queues that were trapped. */
+  /** Stores of the guest to doorbells and send queues that were trapped, since the last reset. */
   trappedDoorbells = 0;
   readonly #host: FunctionHost;
   readonly #port: Port;
@@ -366,6 +366,9 @@ export class EfaFunction implements PolledFunction, Endpoint {
   }
 
   #clear(): void {
+    const { trappedDoorbells: trapped } = this;
+    this.#host.trace?.(() => `doorbells and send queues were trapped ${trapped} times`);
+    this.trappedDoorbells = 0;
     this.#qps.reset();
     this.srd.restart(0);
     this.#management.reset();

@@ -75,6 +75,16 @@ export class FilterTable {
     }
     return -1;
   }
+
+  /** The first row of all traffic with one of these groups, named by the group; or -1. */
+  findAllTraffic(memberships: Int32Array): number {
+    const { rows } = this;
+    for (let at = 0; at < rows.length; at += rowWords[4]) {
+      const group = rows[at + column.group] as number;
+      if (rows[at] === -1 && group >= 0 && includes(memberships, group)) return at / rowWords[4];
+    }
+    return -1;
+  }
 }
 
 /** A security group's rules in one direction and one IP version. */

@@ -31,6 +31,8 @@ export type VpcTables = {
 export type SubnetTables = {
   readonly id: string;
   readonly vpc: number;
+  /** Its Availability Zone. */
+  readonly zone: string;
   readonly acl: number;
   readonly routes: number;
   /** Its router: whose MAC it has, and who says that a packet is too big. */

@@ -10,7 +10,7 @@ export const seconds = (n: number): number => n * 1e9;
 /** Interfaces by slot; `account`: whose allowance each has. */
 export function someNics(...accounts: readonly TrackingAccount[]): Nic[] {
   const router = { mac: 1, address: 0, address6: [0, 0, 0, 0] } as const;
-  const subnet = { id: 'subnet-1', vpc: 0, acl: 0, routes: 0, router };
+  const subnet = { id: 'subnet-1', vpc: 0, zone: 'z', acl: 0, routes: 0, router };
   return accounts.map((account, slot) => {
     const tables: NicTables = {
       id: `eni-${slot}`,
