@@ -20,6 +20,8 @@ export class TrackingAccount {
   count = 0;
   /** Its connections are a ring by the tracker's links; -1: there is none. */
   first = -1;
+  /** When it is full: before this time it is no use to look for connections that are over. */
+  searchAt = 0;
 
   constructor(maximum: number) {
     this.maximum = maximum;

@@ -127,6 +127,46 @@ test('a full table refuses new connections until old ones are over; an account f
   assert.ok(bench.begin(flow(8), true, 2) >= 0);
 });
 
+test('a small full account has room the moment that its first connection is over', () => {
+  const bench = new Bench(64, [account(3)]);
+  const flow = (i: number): PacketSpec => ({ ...udp, srcPort: 1000 + i });
+  for (let i = 0; i < 3; i++) {
+    bench.now = seconds(i);
+    bench.begin(flow(i));
+  }
+  assert.equal(bench.begin(flow(3)), -1);
+  bench.now = seconds(30) - 1;
+  assert.equal(bench.begin(flow(3)), -1);
+  bench.now = seconds(30);
+  assert.ok(bench.begin(flow(3)) >= 0);
+  assert.equal(bench.begin(flow(4)), -1);
+  const open = bench.begin({ ...tcp, srcPort: 7 });
+  assert.equal(open, -1);
+  bench.now = seconds(31);
+  const slot = bench.begin({ ...tcp, srcPort: 7 });
+  assert.equal(bench.begin(flow(4)), -1);
+  assert.ok(bench.pass(slot, false, flags.rst));
+  bench.now += seconds(timeouts.tcpClosing.seconds);
+  bench.pass(bench.find(flow(3)), true);
+  assert.ok(bench.begin(flow(4)) >= 0, 'a connection that was reset ends sooner');
+});
+
+test('a large full account finds what is over bit by bit, and soon', () => {
+  const bench = new Bench(4096, [account(1000)]);
+  for (let i = 0; i < 1000; i++) {
+    bench.now = i < 900 ? seconds(20) : 0;
+    bench.begin({ ...udp, srcPort: i + 1 });
+  }
+  let refused = 0;
+  bench.now = seconds(31);
+  while (bench.begin({ ...udp, srcPort: 5000 }) < 0) {
+    assert.equal(bench.begin({ ...udp, srcPort: 6000 }), -1, 'in the same millisecond');
+    refused++;
+    bench.now += 1e6;
+  }
+  assert.ok(refused < 10, `${refused} ms`);
+});
+
 test('what others left behind is found when the whole table is full', () => {
   const bench = new Bench(16, [account(), account()]);
   for (let i = 0; i < 16; i++) bench.begin({ ...udp, srcPort: i + 1 }, true, 0);

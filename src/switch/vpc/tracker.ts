@@ -6,6 +6,7 @@
  * records of one account form a ring, along which each new connection looks for old ones that are
  * over. So the work per packet is bounded, and a full table refuses new connections only.
  */
+import { nsPerMs } from '../../lib/clock.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
 import { tcpFlag } from '../../net/tcp.ts';
@@ -19,6 +20,8 @@ const maxChain = 64;
 /** Records of the account that a new connection looks at: when there is room, and when not. */
 const sweepNow = 2;
 const sweepWhenFull = 128;
+/** Then who needs room is refused for a while, so that a flood costs no search per packet. */
+const searchPauseNs = nsPerMs;
 
 /** Words of a record: what each packet needs, in one cache line; then what finds it. */
 const hotWords = 8;
@@ -71,8 +74,9 @@ export class Tracker {
   #free = -1;
   /** Records from here on were never used. */
   #fresh = 0;
-  /** Where the search for records that are over goes on when the whole table is full. */
+  /** Where the search for records that are over goes on when the whole table is full, and when. */
   #hand = 0;
+  #searchAt = 0;
 
   /** `capacity`: a power of two. `nics`: by slot. */
   constructor(capacity: number, nics: readonly (Nic | null)[], random: Prng) {
@@ -190,7 +194,9 @@ export class Tracker {
       if (packet.kind === kind.query) idleNs = timeoutNs('icmp');
     }
     this.#hot[slot * hotWords + hot.state] = state;
-    this.#times[slot * hotDoubles] = (this.#clock[0] as number) + idleNs;
+    const end = (this.#clock[0] as number) + idleNs;
+    this.#times[slot * hotDoubles] = end;
+    nic.account.searchAt = Math.min(nic.account.searchAt, end);
     this.#times[slot * hotDoubles + 1] = idleNs;
   }
 
@@ -200,6 +206,8 @@ export class Tracker {
     let state = this.#hot[at] as number;
     const isAnswer = outward !== ((state & bit.begunHere) !== 0);
     const nic = this.#nics[this.#cold[slot * coldWords] as number] as Nic;
+    // Another time-out may end it sooner than whoever looked for room last has seen.
+    nic.account.searchAt = 0;
     if ((state & bit.tcp) !== 0) state = this.#advanceTcp(slot, state, nic, outward, tcpFlags);
     else if ((state & bit.udp) !== 0) {
       const turned = outward !== ((state & bit.lastOutward) !== 0);
@@ -280,13 +288,18 @@ export class Tracker {
   // Room.
 
   #makeRoom(account: TrackingAccount): boolean {
-    this.#sweep(account, sweepNow);
+    const now = this.#clock[0] as number;
     if (account.count >= account.maximum) {
-      this.#sweep(account, sweepWhenFull);
+      if (now < account.searchAt) return false;
+      const isWhole = account.count <= sweepWhenFull;
+      const earliest = this.#sweep(account, sweepWhenFull);
+      account.searchAt = isWhole ? earliest : now + searchPauseNs;
       if (account.count >= account.maximum) return false;
-    }
+    } else this.#sweep(account, sweepNow);
     if (this.count < this.capacity) return true;
+    if (now < this.#searchAt) return false;
     this.#sweepAll();
+    if (this.capacity > sweepWhenFull) this.#searchAt = now + searchPauseNs;
     return this.count < this.capacity;
   }
 
@@ -297,13 +310,19 @@ export class Tracker {
     return slot;
   }
 
-  /** Looks at some records of the account, and ends those that are over. */
-  #sweep(account: TrackingAccount, most: number): void {
+  /**
+   * Looks at some records of the account, and ends those that are over. Returns when the first of
+   * the others will be.
+   */
+  #sweep(account: TrackingAccount, most: number): number {
+    let earliest = Infinity;
     for (let left = Math.min(most, account.count); left > 0; left--) {
       const slot = account.first;
       account.first = this.#cold[slot * coldWords + cold.next] as number;
       if (this.#isOver(slot)) this.end(slot);
+      else earliest = Math.min(earliest, this.#times[slot * hotDoubles] as number);
     }
+    return earliest;
   }
 
   /** The same, of anybody's records. */
