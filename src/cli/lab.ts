@@ -34,6 +34,7 @@ A topology is YAML:
     mtu: 9001             what DHCP says
   vpc:                subnets, groups, acls, routes, ...: see examples/three-tier-vpc.yaml
   outside: passt      where a VPC's gateways lead to; { tun: NAME } for a TUN device
+  resolver: 192.0.2.53  whom a VPC's resolver asks about names outside; nobody unless told
   instances:          two or more, by name; traffic is measured from the first to the second
     NAME:               {} will do
       type: c6i.large     an EC2 instance type: link speed and queues that the guest sees

@@ -5,7 +5,7 @@
 
 export const reasons = {
   delivered: [0, 'given to its receiver'],
-  answered: [1, 'answered by the network itself (ARP, DHCP)'],
+  answered: [1, 'answered by the network itself (ARP, DHCP, DNS, ...)'],
   noReceiver: [2, 'no port is connected that could take it'],
   linkDown: [3, 'the port has no link'],
   rxNoBuffer: [4, 'the receiver has posted no buffer'],

@@ -1,5 +1,5 @@
 /**
- * What the network itself answers: ARP, DHCP and, later, DNS and metadata. A responder sees frames
+ * What the network itself answers: ARP, DHCP, DNS, metadata and so on. A responder sees frames
  * that are addressed to no port's own MAC, and answers into a frame that the switch owns.
  */
 import type { Frame } from '../net/frame.ts';

@@ -4,9 +4,10 @@ import { cacheDirectory } from '../../src/host/packages/cache.ts';
 import { noProgress } from '../../src/host/packages/progress.ts';
 import { ensureSet } from '../../src/host/packages/sets.ts';
 
-const programs = ['usr/sbin/chronyd', 'usr/bin/dig', 'usr/bin/ndisc6', 'usr/bin/rdisc6'];
+const programs = ['chronyd', 'dhclient'].map((name) => `usr/sbin/${name}`);
+programs.push('usr/bin/dig', 'usr/bin/ndisc6', 'usr/bin/rdisc6');
 const packages = {
-  packages: ['chrony', 'bind9-dnsutils', 'ndisc6'],
+  packages: ['chrony', 'isc-dhcp-client', 'bind9-dnsutils', 'ndisc6'],
   proof: /^usr\/sbin\/chronyd$/,
 };
 

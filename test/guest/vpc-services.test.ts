@@ -1,6 +1,6 @@
 /**
  * What a VPC answers by itself, asked by stock clients in two guests: Linux's own ARP, neighbour
- * and router discovery, busybox's DHCP clients and resolver, dig, chrony, ndisc6, ping.
+ * and router discovery, busybox's and ISC's DHCP clients, busybox's resolver, dig, chrony, ndisc6, ping.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -66,7 +66,26 @@ async function leases(pair: Pair): Promise<void> {
   const lease = await pair.vms.a.run('cat /run/virtfn/lease.eth0');
   const told = '10.0.0.10/24 mtu=9001 router=10.0.0.1 dns=10.0.0.2 server=10.0.0.1 lease=3600';
   assert.equal(lease.trim(), told);
+  const isc = await pair.vms.b.run(`${dhclient(4)}; grep option /run/dhclient4`);
+  assert.deepEqual(isc.trim().split(/\s*\n\s*/), [
+    'option subnet-mask 255.255.255.0;',
+    'option routers 10.0.0.1;',
+    'option dhcp-lease-time 3600;',
+    'option dhcp-message-type 5;',
+    'option domain-name-servers 10.0.0.2;',
+    'option dhcp-server-identifier 10.0.0.1;',
+    'option interface-mtu 9001;',
+    'option broadcast-address 10.0.0.255;',
+    'option host-name "ip-10-0-0-11";',
+    'option domain-name "ec2.internal";',
+  ]);
 }
+
+/** ISC's client writes down what it was told, and changes nothing. */
+const dhclient = (version: 4 | 6): string => {
+  const files = `-lf /run/dhclient${version} -pf /run/dhclient.pid -sf /usr/bin/true`;
+  return `dhclient -${version} -1 -q ${files} eth0 && kill $(cat /run/dhclient.pid)`;
+};
 
 async function advertised(vm: Vm): Promise<void> {
   const routes = await vm.run(
@@ -98,6 +117,14 @@ async function leases6(a: Vm, b: Vm): Promise<void> {
   assert.equal(told('dns'), 'fd00:ec2::253');
   assert.match(lease, /^search=ec2\.internal$/m);
   assert.match(lease, /^lease=450$/m);
+  const isc = await a.run(`${dhclient(6)}; cat /run/dhclient6`);
+  assert.match(isc, /renew 70;\s+rebind 112;/);
+  for (const last of [10, 30])
+    assert.match(
+      isc,
+      new RegExp(`iaaddr ${prefix}${last} \\{[^}]*preferred-life 140;\\s+max-life 450;`),
+    );
+  assert.match(isc, /option dhcp6\.name-servers fd00:ec2::253;/);
   const addresses = await a.run('ip -6 addr show dev eth0 scope global');
   assert.match(addresses, new RegExp(`inet6 ${prefix}(10|30)/128`));
 }

@@ -17,6 +17,8 @@ export type VpcNetwork = {
   readonly vpc: VpcModel;
   /** Where internet gateways lead to; nowhere if absent. */
   readonly outside?: OutsideConfig;
+  /** Address of a name server whom the VPC's resolver asks about other names; nobody if absent. */
+  readonly resolver?: string;
 };
 
 export type DataplaneConfig = (EthernetNetwork | VpcNetwork) & {

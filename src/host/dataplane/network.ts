@@ -12,6 +12,7 @@ import { NetworkServices } from '../../vpc/services/services.ts';
 import type { OutsideConfig } from '../outside/config.ts';
 import { openUplink } from '../outside/uplink.ts';
 import type { EthernetNetwork, VpcNetwork } from './config.ts';
+import { NameServer } from './name-server.ts';
 
 export type ServedNetwork = {
   readonly switch: Switch;
@@ -35,11 +36,16 @@ function createEthernet({ plan }: EthernetNetwork, clock: Clock): ServedNetwork 
   return { switch: ethernet, setVpc, openOutside: () => nothing };
 }
 
-function createRegion({ vpc: model, outside }: VpcNetwork, clock: Clock): ServedNetwork {
+function createRegion(config: VpcNetwork, clock: Clock): ServedNetwork {
+  const { vpc: model, outside, resolver } = config;
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new Error(problem);
   const region = new Region({ clock, model });
-  region.addService(new NetworkServices(model, { clock, sender: region.network }));
+  const upstream = resolver === undefined ? null : new NameServer(resolver);
+  const sender = region.network;
+  region.addService(
+    new NetworkServices(model, { clock, sender, ...(upstream !== null && { upstream }) }),
+  );
   region.addService(new MetadataResponder(model, { clock, outlet: region.network }));
   const gateways = new Gateways(model, { clock, router: region.router });
   region.router.connect(gateways);
@@ -52,8 +58,13 @@ function createRegion({ vpc: model, outside }: VpcNetwork, clock: Clock): Served
       gateways.update(next);
       return [];
     },
-    openOutside: (poller) =>
-      outside === undefined ? nothing : connect(gateways, region, outside, poller),
+    openOutside: (poller) => {
+      const close = outside === undefined ? nothing : connect(gateways, region, outside, poller);
+      return () => {
+        close();
+        upstream?.close();
+      };
+    },
   };
 }
 

@@ -93,11 +93,12 @@ async function startDataplane(
 ): Promise<void> {
   const { functions, directory } = prepared;
   const { topology, cleanup, fail, observer, pcap } = context;
-  const { network, vpc } = topology;
+  const { network, vpc, resolver } = topology;
   const outside = await openLabOutside(context);
   const config = dataplaneConfig(functions, {
     ...(vpc === undefined ? { network } : { vpc }),
     ...(outside !== undefined && { outside }),
+    ...(resolver !== undefined && { resolver }),
     ...(pcap !== undefined && { pcap }),
   });
   const dataplane = await Dataplane.start(config, (event) => {

@@ -77,7 +77,7 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
   [
     'an empty file',
     '',
-    /^lab\.yaml:1:1: .*expected a topology: network or vpc, outside, instances, measure/,
+    /^lab\.yaml:1:1: .*expected a topology: network or vpc, outside, resolver, instances, measure/,
   ],
   [
     'a name that is no host name',
@@ -108,6 +108,16 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
     'an outside that nobody knows',
     `vpc: {}\noutside: internet\n${two}type: c6i.large\n`,
     /^lab\.yaml:2:10: .*expected an outside: passt or tun$/,
+  ],
+  [
+    'a resolver without a VPC',
+    `resolver: 192.0.2.53\n${two}type: c6i.large\n`,
+    /^lab\.yaml:1:11: .*expected none, as there is no vpc$/,
+  ],
+  [
+    'a resolver that is a name',
+    `vpc: {}\nresolver: dns.example\n${two}type: c6i.large\n`,
+    /^lab\.yaml:2:11: .*expected the address of a name server$/,
   ],
   ['broken YAML', 'instances: [a\n', /^lab\.yaml:\d+:\d+: this is no YAML: /],
 ];

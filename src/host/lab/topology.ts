@@ -3,7 +3,7 @@
  * every error says file, line and column, what was found and what was expected. Annotated example:
  * examples/two-instances.yaml, which is also the lab without a file.
  */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
@@ -60,6 +60,8 @@ export type Topology = {
   readonly vpc?: VpcModel;
   /** Where the VPC's gateways lead to; nowhere if absent. */
   readonly outside?: OutsideRequest;
+  /** A name server whom the VPC's resolver asks about other names; nobody if absent. */
+  readonly resolver?: string;
   /** In the order of the file; traffic goes from the first to the second. */
   readonly instances: readonly Instance[];
   readonly measure: Measure;
@@ -132,6 +134,7 @@ const schemaFor = (types: InstanceTypes) =>
       network: network.optional(),
       vpc: vpcSection.optional(),
       outside: outsideSchema.optional(),
+      resolver: text('the address of a name server', (value) => isIP(value) !== 0).optional(),
       instances: z
         .record(
           text('a name of lower-case letters, digits and dashes, like web-1', isName),
@@ -141,7 +144,7 @@ const schemaFor = (types: InstanceTypes) =>
         .refine((all) => Object.keys(all).length >= 2, expected('two instances or more')),
       measure: measure.optional(),
     },
-    expected('a topology: network or vpc, outside, instances, measure'),
+    expected('a topology: network or vpc, outside, resolver, instances, measure'),
   );
 
 /** @param file the name for messages. @throws TopologyError for the first thing that is wrong */
@@ -149,7 +152,7 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
   const found = readYaml(source, file);
   const result = schemaFor(types).safeParse(found.value);
   if (!result.success) throw TopologyError.ofIssues(found, result.error.issues);
-  const { network, vpc, outside, instances, measure: wanted } = result.data;
+  const { network, vpc, outside, resolver, instances, measure: wanted } = result.data;
   const members = instancesOf(instances);
   const all = {
     ...{ network: networkOf(network), instances: members },
@@ -162,12 +165,18 @@ export function parseTopology(source: string, file: string, types: InstanceTypes
     const clash = firstClash(instances, network?.router ?? DEFAULT_ROUTER);
     const issues = new Issues();
     if (outside !== undefined) issues.add(['outside'], 'none, as there is no vpc');
+    if (resolver !== undefined) issues.add(['resolver'], 'none, as there is no vpc');
     if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
     if (clash !== undefined) throw TopologyError.ofIssues(found, [clash]);
     return all;
   }
   const model = modelOf(vpc, result.data, found);
-  return { ...all, vpc: model, ...(outside !== undefined && { outside }) };
+  return {
+    ...all,
+    vpc: model,
+    ...(outside !== undefined && { outside }),
+    ...(resolver !== undefined && { resolver }),
+  };
 }
 
 type File = z.infer<ReturnType<typeof schemaFor>>;

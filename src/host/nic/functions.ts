@@ -86,13 +86,22 @@ export function dataplaneConfig(
     network?: NetworkRequest;
     vpc?: VpcModel;
     outside?: OutsideConfig;
+    resolver?: string;
     pcap?: string;
     trace?: boolean;
   } = {},
 ): DataplaneConfig {
-  const { network = defaultNetwork, vpc, outside, pcap, trace = false } = options;
+  const { network = defaultNetwork, vpc, pcap, trace = false } = options;
   const rest = { functions, trace, ...(pcap !== undefined && { pcap }) };
-  if (vpc !== undefined) return { ...rest, vpc, ...(outside !== undefined && { outside }) };
+  if (vpc !== undefined) {
+    const { outside, resolver } = options;
+    return {
+      ...rest,
+      vpc,
+      ...(outside !== undefined && { outside }),
+      ...(resolver !== undefined && { resolver }),
+    };
+  }
   const plan: NetworkPlan = {
     ...defaultPlan,
     router: { ...defaultPlan.router, address: network.router },

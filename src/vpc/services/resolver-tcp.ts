@@ -80,7 +80,7 @@ export class ResolverOverTcp implements Responder, TcpService {
     if (length === askUpstream) {
       const query = input.slice(lengthBytes, end);
       const done = (answer: Uint8Array | null): void => this.#finish(connection, answer, query);
-      if (this.#upstream.ask(here.mac, query, done)) {
+      if (this.#upstream.ask(here.mac, query, done, true)) {
         this.#waiting.add(connection);
         return;
       }

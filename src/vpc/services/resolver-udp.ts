@@ -58,7 +58,7 @@ export class ResolverOverUdp implements Responder {
     if (answered === askUpstream) {
       const query = bytes.slice(at, end);
       const done = (answer: Uint8Array | null): void => this.#send(answer, query, way, from);
-      if (this.#upstream.ask(here.mac, query, done)) return R.answered;
+      if (this.#upstream.ask(here.mac, query, done, false)) return R.answered;
       answered = this.#resolver.failure(bytes, at, end, this.#out, to);
     }
     if (answered === noAnswer) return R.badRequest;

@@ -10,9 +10,10 @@ import { DnsQuery, dns, dnsFlag } from '../../net/dns.ts';
 export interface DnsUpstream {
   /**
    * Asks with a whole message. `done` is called later, with the answer to it or null, from the
-   * thread that asked and outside of any burst.
+   * thread that asked and outside of any burst. `isStream`: it came by TCP, and is to be answered
+   * whole.
    */
-  ask(query: Uint8Array, done: (answer: Uint8Array | null) => void): void;
+  ask(query: Uint8Array, done: (answer: Uint8Array | null) => void, isStream: boolean): void;
 }
 
 /** Of one interface, and of all. */
@@ -32,7 +33,12 @@ export class UpstreamQueries {
   }
 
   /** False: too many wait already. Else `done` is called once, later. */
-  ask(mac: number, query: Uint8Array, done: (answer: Uint8Array | null) => void): boolean {
+  ask(
+    mac: number,
+    query: Uint8Array,
+    done: (answer: Uint8Array | null) => void,
+    isStream: boolean,
+  ): boolean {
     const waiting = this.#waiting.get(mac) ?? 0;
     if (this.#upstream === null || waiting >= maxWaiting.each || this.#allWaiting >= maxWaiting.all)
       return false;
@@ -47,7 +53,7 @@ export class UpstreamQueries {
       done(answer !== null && isAnswerTo(answer, query) ? answer : null);
     };
     const timer = this.#clock.after(patienceNs, () => finish(null));
-    this.#upstream.ask(query.slice(), finish);
+    this.#upstream.ask(query.slice(), finish, isStream);
     return true;
   }
 
