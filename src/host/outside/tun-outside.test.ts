@@ -1,7 +1,8 @@
-// A guest's ping of the host by an internet gateway and a TUN device, in namespaces of its own: the
+// Pings of the host by an internet gateway and a TUN device, in namespaces of its own: the
 // answers are those of the Linux kernel.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MonotonicClock } from '../../lib/clock.ts';
@@ -25,8 +26,9 @@ vpc:
     igw: internet
     nat: { nat: { subnet: public, address: 10.0.0.5, public: 198.51.100.5 } }
   routes: { out: { 0.0.0.0/0: igw }, nat: { 0.0.0.0/0: nat } }
+  groups: { web: { in: [udp 9 from 203.0.113.0/24] } }
 instances:
-  a: { subnet: public, address: 10.0.0.10, public: 198.51.100.10 }
+  a: { subnet: public, address: 10.0.0.10, public: 198.51.100.10, groups: [web] }
   b: { subnet: private, address: 10.0.1.10 }
 `,
   'tun.yaml',
@@ -56,13 +58,11 @@ function echo(index: number): Uint8Array {
   return bytes;
 }
 
-/** Prints the replies that both instances got. */
-async function pingFromInside(): Promise<void> {
+/** Prints the replies that both instances got, and what the host could send to the first one. */
+async function talkFromInside(): Promise<void> {
   const poller = new Poller();
-  const network = createNetwork(
-    { vpc, outside: { kind: 'tun', name: 'virtfn0' } },
-    new MonotonicClock(),
-  );
+  const outside = { kind: 'tun', name: 'virtfn0' } as const;
+  const network = createNetwork({ vpc, outside }, new MonotonicClock());
   const close = network.openOutside(poller);
   const ip = (...args: string[]): unknown => execFileSync('ip', args);
   ip('address', 'add', '203.0.113.1/24', 'dev', 'virtfn0');
@@ -71,17 +71,27 @@ async function pingFromInside(): Promise<void> {
   const ends = vpc.interfaces.map(({ id, mac }) => {
     return new TestEndpoint(network.switch.addPort({ name: id, mac: parseMac(mac) }));
   });
+  const waitFor = (done: () => boolean): void => {
+    for (const until = performance.now() + 5000; !done() && performance.now() < until; )
+      poller.wait(50);
+  };
   for (const [i, end] of ends.entries()) end.send(echo(i));
-  const until = performance.now() + 5000;
-  while (ends.some(({ received }) => received.length === 0) && performance.now() < until)
-    poller.wait(50);
+  waitFor(() => ends.every(({ received }) => received.length > 0));
+  const replies = ends.map(({ received }) => received.splice(0));
+  const socket = createSocket('udp4');
+  for (const port of [10, 9])
+    await new Promise((sent) => socket.send(`to ${port}`, port, '198.51.100.10', sent));
+  waitFor(() => ends[0]?.received.length !== 0);
+  const calls = ends.map(({ received }) => received);
+  socket.close();
   close();
-  console.log(JSON.stringify(ends.map(({ received }) => [...(received[0] ?? [])])));
+  const plain = (all: Uint8Array[][]) => all.map((some) => some.map((bytes) => [...bytes]));
+  console.log(JSON.stringify({ replies: plain(replies), calls: plain(calls) }));
 }
 
-if (inside) await pingFromInside();
+if (inside) await talkFromInside();
 else
-  test('the host answers instances by an internet and by a NAT gateway', (t) => {
+  test('the host answers instances by both gateways, and calls one where its groups let it in', (t) => {
     const script = fileURLToPath(import.meta.url);
     const args = ['--user', '--map-root-user', '--net', process.execPath, script, 'inside'];
     const probe = spawnSync('unshare', [
@@ -104,8 +114,8 @@ else
       timeout: 30_000,
     });
     assert.equal(status, 0, stderr);
-    const replies: number[][] = JSON.parse(stdout);
-    assert.equal(replies.length, 2);
+    const said: Record<'replies' | 'calls', number[][][]> = JSON.parse(stdout);
+    const replies = said.replies.map(([first = []]) => first);
     for (const [i, reply] of replies.entries()) {
       assert.deepEqual(
         reply.slice(26, 34),
@@ -116,4 +126,13 @@ else
       assert.equal(naiveChecksum(reply.slice(14, 34)), 0);
       assert.equal(naiveChecksum(reply.slice(34)), 0);
     }
+    const [called = [], other] = said.calls;
+    assert.deepEqual(
+      [called.length, other],
+      [1, []],
+      'port 10 is closed, b has no address outside',
+    );
+    const [call = []] = called;
+    assert.deepEqual(call.slice(26, 34), [203, 0, 113, 1, 10, 0, 0, 10]);
+    assert.equal(Buffer.from(call.slice(42)).toString(), 'to 9');
   });
