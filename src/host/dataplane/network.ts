@@ -89,6 +89,10 @@ function connect(
     network.flush();
     if (!goesOn) close();
   });
+  uplink.onBlocked = () =>
+    poller.awaitWritable(uplink.fd, () => {
+      if (uplink.unblock()) poller.awaitWritable(uplink.fd, null);
+    });
   gateways.connect(uplink);
   return close;
 }

@@ -100,10 +100,16 @@ test('a length that no frame has ends it, and so does the end of the stream', ()
 
 test('a peer that does not read is waited for within bounds, then packets are lost', () => {
   const { outside, hear } = lab();
+  let blocked = 0;
+  outside.onBlocked = () => blocked++;
   const frame = frameOf(buildPacket({ payload: new Uint8Array(1400) }));
   let sent = 0;
   while (outside.send(frame) && sent < 100_000) sent++;
-  assert.ok(sent > 100 && sent < 10_000, `${sent}`);
-  for (let i = 0; i < 100; i++) hear();
+  assert.ok(sent > 2000 && sent < 10_000, `${sent}`);
+  assert.equal(blocked, 1, 'whoever polls is told once');
+  let heard = 0;
+  while (!outside.unblock()) heard += hear().length;
+  heard += hear().length;
+  assert.equal(heard, sent * (4 + frame.length), 'what was taken came whole');
   assert.ok(outside.send(frame));
 });

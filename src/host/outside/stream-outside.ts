@@ -20,7 +20,11 @@ const lengthBytes = 4;
 /** The largest frame that is taken from the program. */
 const maxFrameBytes = 65_536;
 const bytesPerTurn = 262_144;
-const outRoom = 262_144;
+/**
+ * Room for what the program has not read yet: more than the window that it gives its guests, because
+ * it never acknowledges selectively, and what is lost here costs a connection dearly.
+ */
+const outRoom = 4 * 2 ** 20;
 /** Locally administered: ours, and the program's (passt names no other one before it has sent). */
 const ownMac = 0x02_00_00_00_00_fe;
 const peerMac = 0x02_00_00_00_00_ff;
@@ -28,12 +32,14 @@ const mssOption = { kind: 2, bytes: 4 } as const;
 
 export class StreamOutside implements Uplink {
   readonly fd: number;
+  onBlocked = (): void => {};
   readonly #socket: StreamSocket;
   readonly #in = new Uint8Array(2 * maxFrameBytes);
   #have = 0;
-  /** What the socket has not taken yet. */
+  /** What the socket has not taken yet: from `#from` to `#to`. */
   readonly #out = new Uint8Array(outRoom);
-  #waiting = 0;
+  #from = 0;
+  #to = 0;
   readonly #frame = new Frame();
 
   constructor(socket: StreamSocket) {
@@ -43,22 +49,29 @@ export class StreamOutside implements Uplink {
 
   send(frame: Frame): boolean {
     const length = frame.headers.ipEnd;
-    this.#push();
-    const at = this.#waiting;
-    if (at + lengthBytes + frame.length > outRoom) return false;
+    if (!this.#hasRoom(lengthBytes + frame.length)) return false;
+    const at = this.#to;
     write32(this.#out, at, length);
     frame.copyTo(this.#out, at + lengthBytes);
     const packet = this.#out.subarray(at + lengthBytes, at + lengthBytes + length);
     const isV6 = frame.headers.ipVersion === 6;
     writeEthernet(packet, peerMac, ownMac, isV6 ? etherType.ipv6 : etherType.ipv4);
     if ((frame.headers.tcpFlags & tcpFlag.syn) !== 0) lowerMss(packet, frame);
-    this.#waiting = at + lengthBytes + length;
-    this.#push();
+    this.#to = at + lengthBytes + length;
+    if (at === this.#from && !this.unblock()) this.onBlocked();
+    return true;
+  }
+
+  unblock(): boolean {
+    const count = this.#socket.send(this.#out, this.#from, this.#to - this.#from, []);
+    if (count > 0) this.#from += count;
+    if (this.#from < this.#to) return false;
+    this.#from = 0;
+    this.#to = 0;
     return true;
   }
 
   receive(arrive: (frame: Frame) => void): boolean {
-    this.#push();
     for (let read = 0; read < bytesPerTurn; ) {
       const room = this.#in.length - this.#have;
       const count = this.#socket.receive(this.#in, this.#have, room, []);
@@ -93,12 +106,14 @@ export class StreamOutside implements Uplink {
     return true;
   }
 
-  #push(): void {
-    if (this.#waiting === 0) return;
-    const count = this.#socket.send(this.#out, 0, this.#waiting, []);
-    if (count <= 0) return;
-    this.#out.copyWithin(0, count, this.#waiting);
-    this.#waiting -= count;
+  #hasRoom(bytes: number): boolean {
+    if (this.#to + bytes <= outRoom) return true;
+    // Moved to the start when half of it is free: so no byte is moved often.
+    if (this.#from < outRoom / 2) return false;
+    this.#out.copyWithin(0, this.#from, this.#to);
+    this.#to -= this.#from;
+    this.#from = 0;
+    return true;
   }
 }
 

@@ -11,6 +11,8 @@ const room = ethernet.bytes + gatewayMtu;
 
 export class TunOutside implements Uplink {
   readonly fd: number;
+  /** Never: a device that has no room loses the packet. */
+  onBlocked = (): void => {};
   readonly #device: TunDevice;
   readonly #in = new Uint8Array(room);
   readonly #out = new Uint8Array(room);
@@ -26,6 +28,10 @@ export class TunOutside implements Uplink {
     frame.copyTo(this.#out, 0);
     const { l3Offset, ipEnd } = frame.headers;
     return this.#device.send(this.#out, l3Offset, ipEnd - l3Offset);
+  }
+
+  unblock(): boolean {
+    return true;
   }
 
   receive(arrive: (frame: Frame) => void): boolean {

@@ -9,6 +9,10 @@ import { TunOutside } from './tun-outside.ts';
 
 export interface Uplink extends Outside {
   readonly fd: number;
+  /** Called when something has to wait until the descriptor can be written. */
+  onBlocked: () => void;
+  /** It can be written; true when nothing waits any more. */
+  unblock(): boolean;
   /** Gives what has come to `arrive`, a bounded number of frames; false: it has ended. */
   receive(arrive: (frame: Frame) => void): boolean;
   close(): void;
