@@ -73,6 +73,7 @@ Examples:
   $ virtfn nic --vpc examples/three-tier-vpc.yaml --socket web.sock --socket app.sock
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
+  $ virtfn nic --model 82599vf --socket vf0.sock --control     then: vf0 mac ..., vf0 reset
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;
 
