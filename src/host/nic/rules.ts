@@ -11,10 +11,7 @@ export const rules: readonly Rule[] = [
   ...modelNames.flatMap((name) => modelOf(name).rules),
 ];
 
-/** The rule with this id; the part after the slash will do where only one rule has it. */
-export function findRule(name: string): Rule | undefined {
-  const exact = rules.find(({ id }) => id === name);
-  if (exact !== undefined) return exact;
-  const ends = rules.filter(({ id }) => id.endsWith(`/${name}`));
-  return ends.length === 1 ? ends[0] : undefined;
+/** The rule with this id; or those of all rooms whose part after the slash it is. */
+export function findRules(name: string): Rule[] {
+  return rules.filter(({ id }) => id === name || id.endsWith(`/${name}`));
 }
