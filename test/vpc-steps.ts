@@ -13,7 +13,7 @@ const flags = { syn: 0x02, synAck: 0x12, ack: 0x10, data: 0x18 } as const;
 
 /** Turns steps into packets; remembers the connections that steps name. */
 export class Packets {
-  readonly #connections = new Map<string, Packet>();
+  readonly #connections = new Map<string, { readonly syn: Packet; readonly through: 'm' | null }>();
   #nextPort = 40_000;
 
   of(step: Step): Expected[] {
@@ -30,16 +30,20 @@ export class Packets {
       ...between(step.from, step.to, step.version),
       ...{ protocol: 6, sourcePort, destinationPort: step.port, tcpFlags: flags.syn },
     };
-    this.#connections.set(step.connect, syn);
+    const { through = null } = step;
+    this.#connections.set(step.connect, { syn, through });
     const synAck = { ...answer(syn, step.to), tcpFlags: flags.synAck };
-    return [...pairOf(syn, synAck, step), ...then(step, { ...syn, tcpFlags: flags.ack })];
+    const ack = { ...syn, tcpFlags: flags.ack };
+    const done = step.fails === undefined ? legsOf(ack, 'delivered', through) : [];
+    return [...pairOf(syn, synAck, step, through), ...done];
   }
 
   #talk(step: Extract<Step, { talk: string }>): Expected[] {
-    const syn = this.#connections.get(step.talk);
-    if (syn === undefined) throw new Error(`there is no connection ${step.talk}`);
+    const known = this.#connections.get(step.talk);
+    if (known === undefined) throw new Error(`there is no connection ${step.talk}`);
+    const { syn, through } = known;
     const ask = { ...syn, tcpFlags: flags.data };
-    return pairOf(ask, answer(ask, syn.destination.endsWith('0') ? 'a' : 'b'), step);
+    return pairOf(ask, answer(ask, ownerOf(syn.destination)), step, through);
   }
 
   #ask(step: Extract<Step, { ask: number }>): Expected[] {
@@ -83,23 +87,27 @@ const answer = (packet: Packet, from: Name): Packet => ({
   from: `eni-${from}`,
 });
 
+const ownerOf = (address: string): Name =>
+  address === addresses.a || address === addresses6.a ? 'a' : 'b';
+
 /** A request and its reply, and where they shall end. */
 function pairOf(
   request: Packet,
   reply: Packet,
   { fails, in: where = 'request' }: Ending,
+  through: 'm' | null = null,
 ): Expected[] {
   if (fails === undefined)
-    return [
-      { packet: request, is: 'delivered' },
-      { packet: reply, is: 'delivered' },
-    ];
-  if (where === 'request') return [{ packet: request, is: fails }];
-  return [
-    { packet: request, is: 'delivered' },
-    { packet: reply, is: fails },
-  ];
+    return [...legsOf(request, 'delivered', through), ...legsOf(reply, 'delivered', through)];
+  if (where === 'request') return legsOf(request, fails, through);
+  return [...legsOf(request, 'delivered', through), ...legsOf(reply, fails, through)];
 }
 
-const then = ({ fails }: Ending, packet: Packet): Expected[] =>
-  fails === undefined ? [{ packet, is: 'delivered' }] : [];
+/** By way of an appliance a packet is sent twice: the second time decides. */
+function legsOf(packet: Packet, is: ReasonName, through: 'm' | null): Expected[] {
+  if (through === null) return [{ packet, is }];
+  return [
+    { packet, is: 'delivered' },
+    { packet: { ...packet, from: `eni-${through}` }, is },
+  ];
+}

@@ -103,15 +103,15 @@ const services: Readonly<Record<string, string>> = {
 };
 
 /**
- * Addresses that no router forwards: link-local ones (RFC 3927, RFC 4291), multicast, broadcast. "Packets
- * destined for addresses in 169.254.168.0/22 will not be forwarded", says the VPC guide.
+ * Addresses that no router forwards: link-local ones (RFC 3927, RFC 4291), multicast, broadcast.
+ * Of 169.254.168.0/22 and fd00:ec2::/32 the VPC guide says it too ("Routes").
  */
 const staysOnLink = (destination: string): boolean =>
   ['169.254.0.0/16', '224.0.0.0/3', 'fe80::/10', 'ff00::/8'].some((p) => holds(p, destination));
 
 /**
- * "Traffic that is destined for the MAC address of another network interface in the subnet makes
- * use of data link (layer 2) routing", so that no route table is asked.
+ * A frame for the MAC of another interface in the subnet is switched, not routed: no route table is
+ * asked ("Gateway route tables", rules and considerations).
  */
 function neighbour(model: VpcModel, from: NetworkInterface, id: string): Way {
   const to = model.interfaces.find((at) => at.id === id);

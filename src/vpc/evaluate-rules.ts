@@ -95,7 +95,7 @@ export const owns = (at: NetworkInterface, text: string): boolean =>
 export const isOpen = (rule: SecurityGroupRule, flow: Flow): boolean =>
   'cidr' in rule.peer && isAll(rule.peer.cidr, versionOf(flow.source));
 
-/** Whether a rule permits "all response traffic for any port (0-65535)". */
+/** Whether a rule lets answers go to all ports. */
 export function allowsAnyPort(rule: SecurityGroupRule, flow: Flow): boolean {
   if (rule.protocol === -1) return true;
   const { protocol, fromPort = 0, toPort = 65_535 } = rule;

@@ -185,7 +185,7 @@ function idleSeconds(connection: Connection, at: NetworkInterface, flow: Flow): 
     return tracking.tcpEstablishedSeconds ?? published.tcpEstablished;
   }
   if (flow.protocol === protocols.udp) {
-    // "Streams which have seen more than one request-response transaction".
+    // A stream has had more than one request and response.
     if (connection.transactions > 1) return tracking.udpStreamSeconds ?? published.udpStream;
     return tracking.udpSeconds ?? published.udp;
   }

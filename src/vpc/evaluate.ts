@@ -166,8 +166,8 @@ class Walk {
   }
 
   /**
-   * "Each EC2 instance performs source/destination checks by default": it must be the source of
-   * what it sends (EC2 User Guide, "Elastic network interfaces"; VPC User Guide, "NAT instances").
+   * Unless its check is off, an interface must be the source of what it sends (EC2 User Guide,
+   * "Elastic network interfaces"; VPC User Guide, "NAT instances").
    */
   #sourceCheck(from: NetworkInterface): boolean {
     const { source, foreignMac = false } = this.#packet;
@@ -189,8 +189,8 @@ class Walk {
   }
 
   /**
-   * Network ACLs judge "when traffic enters and leaves the subnet, not as it is routed within a
-   * subnet", and know no connections (VPC User Guide, "Network ACL basics").
+   * Network ACLs stand at the edge of a subnet, not within it, and know no connections (VPC User
+   * Guide, "Network ACL basics").
    */
   #acls(from: Subnet, to: Subnet): boolean {
     if (from.id === to.id) return true;
@@ -252,9 +252,9 @@ class Walk {
   }
 
   /**
-   * "If a security group rule permits TCP or UDP flows for all traffic and there is a corresponding
-   * rule in the other direction that permits all response traffic for any port, then that flow of
-   * traffic is not tracked" - whichever of the two directions this packet goes.
+   * EC2 tracks no TCP or UDP flow that a rule for all addresses lets begin, when a rule of the other
+   * direction lets answers go to all addresses and all ports ("Untracked connections"). This packet
+   * may be going either way.
    */
   #isUntracked(at: NetworkInterface, direction: Direction): boolean {
     const packet = this.#packet;

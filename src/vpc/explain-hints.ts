@@ -43,7 +43,7 @@ const order: Finder = (model, { closed }) => {
   const later = entries.filter((entry) => entry.action === 'allow');
   const hidden = decidingEntry(later, closed.leg.packet, direction);
   if (hidden === null || number === '*') return [];
-  const text = `${id} has an entry ${hidden.number} that allows it, but ${number} comes first and denies`;
+  const text = `entry ${hidden.number} of ${id} allows it, but ${number} comes first and denies`;
   return [{ id: 'acl-order', text, source: acls('Network ACL rules') }];
 };
 
@@ -57,7 +57,8 @@ const openGroup: Finder = (model, { closed }) => {
     ruleMatches(model, one, packet, 'inbound', isDirect(model, packet)),
   );
   if (rule === undefined) return [];
-  const text = `${rule.id} would let it in, but the network ACL of ${subnetOf(model, to).id} is asked before and denies`;
+  const { id } = subnetOf(model, to);
+  const text = `${rule.id} would let it in, but the ACL of ${id} is asked before, and denies`;
   return [
     {
       id: 'open-group-closed-acl',
@@ -89,7 +90,9 @@ const wayBack: Finder = (model, { closed }) => {
   const at = isGateway(packet.from)
     ? packet.from
     : subnetOf(model, interfaceOf(model, packet.from)).id;
-  const text = `the request has a way, the reply has none: ${closed.gate.at}, the route table of ${at}, needs a route to ${packet.destination}`;
+  const text =
+    `the request has a way, the reply has none: ${closed.gate.at}, the route table of ${at}, ` +
+    `needs a route to ${packet.destination}`;
   return [{ id: 'no-way-back', text, source: vpcGuide('Configure route tables') }];
 };
 
@@ -102,7 +105,8 @@ const noRoute: Finder = (model, { closed, to }) => {
   const what =
     there !== null && there !== vpc
       ? `${there} is another VPC: nothing connects the two unless a route does`
-      : `${closed.gate.at} has no route to ${closed.leg.packet.destination}: what leaves a VPC needs one to a gateway`;
+      : `${closed.gate.at} has no route to ${closed.leg.packet.destination}: ` +
+        'what leaves a VPC needs one to a gateway';
   return [{ id: 'no-route', text: what, source: vpcGuide('Configure route tables') }];
 };
 
@@ -114,7 +118,9 @@ const appliance: Finder = (_model, { closed }) => {
     gate === 'destination check' ||
     (reason === R.spoofedSource && closed.leg.packet.foreignMac !== true);
   if (!checks) return [];
-  const text = `${at} is sent what is not for its own addresses: an appliance needs its source/destination check off`;
+  const text =
+    `${at} has to do with what is not its own addresses': an appliance needs its ` +
+    'source/destination check off';
   return [
     {
       id: 'source-dest-check',
@@ -127,7 +133,9 @@ const appliance: Finder = (_model, { closed }) => {
 /** Out of an internet gateway without a public address. */
 const publicAddress: Finder = (_model, { closed }) => {
   if (closed?.gate.reason !== R.noPublicAddress) return [];
-  const text = `${closed.leg.packet.source} has no public address, and ${closed.gate.at} translates only to one: give it one, or route by a NAT gateway`;
+  const text =
+    `${closed.leg.packet.source} has no public address, and ${closed.gate.at} translates only to ` +
+    'one: give it one, or route by a NAT gateway';
   return [
     {
       id: 'no-public-address',
@@ -210,7 +218,9 @@ const publicGroup: Finder = (model, { closed }) => {
     ruleMatches(model, one, { ...packet, source: private4 }, 'inbound', true),
   );
   if (rule === undefined) return [];
-  const text = `${rule.id} matches private addresses only, and by its public address the packet comes from ${packet.source}: use the private one`;
+  const text =
+    `${rule.id} matches private addresses only, and by the public one the packet comes from ` +
+    `${packet.source}: ask for the private one`;
   return [{ id: 'group-by-public-address', text, source: vpcGuide('Security group referencing') }];
 };
 
@@ -224,7 +234,8 @@ const ping: Finder = (model, { closed }) => {
   if (closed === null || !isGroups(closed) || !isIcmp(closed.leg.packet)) return [];
   const rules = rulesOf(model, interfaceOf(model, closed.gate.at), directionOf(closed));
   const text =
-    'ping needs a rule for ICMP echo requests (type 8, or ICMPv6 type 128); rules for TCP or UDP do not cover it';
+    'ping needs a rule for ICMP echo requests (type 8, or ICMPv6 type 128); rules for TCP or UDP ' +
+    'do not cover it';
   return rules.length === 0 ? [] : [{ id: 'ping', text, source: ec2Guide('Rules for ping/ICMP') }];
 };
 

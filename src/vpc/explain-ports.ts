@@ -6,7 +6,7 @@ import type { VpcModel } from './model.ts';
 
 export type PortRange = { readonly from: number; readonly to: number };
 
-/** "Many Linux kernels use ports 32768-61000" (VPC User Guide, "Ephemeral ports"). */
+/** What Linux clients ask from (VPC User Guide, "Ephemeral ports"). */
 export const linuxEphemeral: PortRange = { from: 32_768, to: 61_000 };
 
 export function ephemeralPorts(model: VpcModel): readonly PortRange[] {
