@@ -4,9 +4,9 @@
  * one takes CAP_NET_ADMIN; one that was made for a user (`ip tuntap add ... user`) takes nothing.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { EAGAIN, EINTR, SysError } from './errno.ts';
+import { EAGAIN, EINTR } from './errno.ts';
 import { checked, errno, ioctl, NativeStruct, read, write } from './libc.ts';
-import { wouldBlock } from './socket.ts';
+import { disconnected, wouldBlock } from './socket.ts';
 
 const TUNSETIFF = 0x4004_54ca;
 const IFF = { tun: 0x0001, tap: 0x0002, noPi: 0x1000 } as const;
@@ -36,11 +36,14 @@ export class TunDevice {
     }
   }
 
-  /** One packet (of a TAP device: one frame) to `into[at ..]`; its length, or `wouldBlock`. */
+  /**
+   * One packet (of a TAP device: one frame) to `into[at ..]`; its length, `wouldBlock`, or
+   * `disconnected`: the device was removed.
+   */
   receive(into: Uint8Array, at: number): number {
     const most = Math.min(into.length - at, this.#buffer.bytes.length);
     const count = read(this.fd, this.#buffer.address, most);
-    if (count < 0) return failure('read');
+    if (count < 0) return isTransient(errno()) ? wouldBlock : disconnected;
     into.set(this.#buffer.bytes.subarray(0, count), at);
     return count;
   }
@@ -56,8 +59,4 @@ export class TunDevice {
   }
 }
 
-function failure(call: string): number {
-  const code = errno();
-  if (code === EAGAIN || code === EINTR) return wouldBlock;
-  throw new SysError(call, code);
-}
+const isTransient = (code: number): boolean => code === EAGAIN || code === EINTR;

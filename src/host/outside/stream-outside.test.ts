@@ -98,6 +98,15 @@ test('a length that no frame has ends it, and so does the end of the stream', ()
   assert.equal(other.take(), false);
 });
 
+test('what waits for a peer that is gone waits no longer', () => {
+  const { outside, take } = lab();
+  const frame = frameOf(buildPacket({ payload: new Uint8Array(1400) }));
+  while (outside.send(frame)) assert.ok(true);
+  open.pop()?.close();
+  assert.equal(outside.unblock(), true);
+  assert.equal(take(), false);
+});
+
 test('a peer that does not read is waited for within bounds, then packets are lost', () => {
   const { outside, hear } = lab();
   let blocked = 0;

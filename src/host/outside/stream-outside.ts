@@ -65,7 +65,8 @@ export class StreamOutside implements Uplink {
   unblock(): boolean {
     const count = this.#socket.send(this.#out, this.#from, this.#to - this.#from, []);
     if (count > 0) this.#from += count;
-    if (this.#from < this.#to) return false;
+    // Nobody is there any more: what waits is lost, and `receive` will find out.
+    if (this.#from < this.#to && count !== disconnected) return false;
     this.#from = 0;
     this.#to = 0;
     return true;

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { MonotonicClock } from '../../lib/clock.ts';
 import { macBytes, parseMac } from '../../net/ethernet.ts';
+import { R } from '../../net/reasons.ts';
 import { buildPacket, naiveChecksum } from '../../net/testing-packets.ts';
 import { TestEndpoint } from '../../switch/testing-endpoint.ts';
 import { Poller } from '../../sys/poller.ts';
@@ -84,9 +85,12 @@ async function talkFromInside(): Promise<void> {
   waitFor(() => ends[0]?.received.length !== 0);
   const calls = ends.map(({ received }) => received);
   socket.close();
+  ip('link', 'delete', 'virtfn0');
+  poller.wait(1000);
+  const removed = ends[0]?.send(echo(0));
   close();
   const plain = (all: Uint8Array[][]) => all.map((some) => some.map((bytes) => [...bytes]));
-  console.log(JSON.stringify({ replies: plain(replies), calls: plain(calls) }));
+  console.log(JSON.stringify({ replies: plain(replies), calls: plain(calls), removed }));
 }
 
 if (inside) await talkFromInside();
@@ -114,7 +118,9 @@ else
       timeout: 30_000,
     });
     assert.equal(status, 0, stderr);
-    const said: Record<'replies' | 'calls', number[][][]> = JSON.parse(stdout);
+    const said: Record<'replies' | 'calls', number[][][]> & { removed: number } =
+      JSON.parse(stdout);
+    assert.equal(said.removed, R.noGateway, 'a device that was removed is no outside any more');
     const replies = said.replies.map(([first = []]) => first);
     for (const [i, reply] of replies.entries()) {
       assert.deepEqual(

@@ -2,6 +2,7 @@
 import { ethernet, etherType, writeEthernet } from '../../net/ethernet.ts';
 import { Frame } from '../../net/frame.ts';
 import { gatewayMtu } from '../../switch/gateway.ts';
+import { disconnected } from '../../sys/socket.ts';
 import type { TunDevice } from '../../sys/tun.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -38,6 +39,7 @@ export class TunOutside implements Uplink {
     const bytes = this.#in;
     for (let n = 0; n < framesPerTurn; n++) {
       const length = this.#device.receive(bytes, ethernet.bytes);
+      if (length === disconnected) return false;
       if (length <= 0) return true;
       const isV6 = (bytes[ethernet.bytes] as number) >>> 4 === 6;
       writeEthernet(bytes, 0, 0, isV6 ? etherType.ipv6 : etherType.ipv4);
