@@ -25,8 +25,8 @@ export class AddressHandles {
   readonly #handles: (AddressHandle | null)[] = new Array<AddressHandle | null>(maxHandles).fill(
     null,
   );
-  /** By MAC: how many handles there are. */
-  readonly #known = new Map<number, number>();
+  /** By MAC: the handles that there are. */
+  readonly #known = new Map<number, AddressHandle[]>();
   readonly #pds: Numbers;
   readonly #refusals: Refusals;
   readonly #create = createAhCmd.create();
@@ -50,9 +50,10 @@ export class AddressHandles {
 
   /** The handle that a domain has for a peer, or INVALID_AH. */
   find(mac: number, pd: number): number {
-    if (!this.#known.has(mac)) return INVALID_AH;
-    for (const handle of this.#handles)
-      if (handle !== null && handle.mac === mac && handle.pd === pd) return handle.index;
+    const known = this.#known.get(mac);
+    if (known === undefined) return INVALID_AH;
+    for (let i = 0; i < known.length; i++)
+      if (known[i]?.pd === pd) return (known[i] as AddressHandle).index;
     return INVALID_AH;
   }
 
@@ -73,7 +74,7 @@ export class AddressHandles {
       if (index < 0) return this.#refusals.full(efaRules['ah-limit'], () => `${maxHandles} exist`);
       handle = { index, pd, gid, mac: macOf(gid), users: 0 };
       this.#handles[index] = handle;
-      this.#known.set(handle.mac, (this.#known.get(handle.mac) ?? 0) + 1);
+      this.#known.set(handle.mac, [...(this.#known.get(handle.mac) ?? []), handle]);
       this.#pds.use(pd);
     }
     handle.users++;
@@ -94,8 +95,8 @@ export class AddressHandles {
       return this.#refusals.illegal(efaRules['ah-unknown'], () => `${ah} of domain ${pd}`);
     if (--handle.users > 0) return STATUS.SUCCESS;
     this.#handles[ah] = null;
-    const others = (this.#known.get(handle.mac) ?? 1) - 1;
-    if (others > 0) this.#known.set(handle.mac, others);
+    const others = (this.#known.get(handle.mac) ?? []).filter((one) => one !== handle);
+    if (others.length > 0) this.#known.set(handle.mac, others);
     else this.#known.delete(handle.mac);
     this.#pds.release(pd);
     onLast(handle);

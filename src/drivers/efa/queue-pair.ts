@@ -91,9 +91,14 @@ export class CompletionRing {
     const e = this.#entry;
     const isSend = e.q_type === QUEUE_TYPE.SEND;
     const isWrite = e.op_type === OP.RDMA_WRITE;
+    const high = isWrite ? (e.src_addr_0 & 0xffff) * 2 ** 16 : 0;
     return {
-      ...{ isSend, requestId: e.req_id, status: e.status, op: e.op_type, qp: e.qp_num },
-      length: isSend ? 0 : e.length + (isWrite ? (e.src_addr_0 & 0xffff) * 2 ** 16 : 0),
+      isSend,
+      requestId: e.req_id,
+      status: e.status,
+      op: e.op_type,
+      qp: e.qp_num,
+      length: isSend ? 0 : e.length + high,
       ah: isSend || e.ah === INVALID_AH ? -1 : e.ah,
       sourceQp: isSend ? 0 : e.src_qp_num,
       imm: e.has_imm === 1 && !isSend ? e.imm : null,
@@ -110,6 +115,13 @@ export class CompletionRing {
   }
 }
 
+function mappedWords(fn: PciFunction, bar: number): Int32Array | null {
+  const bytes = fn.bars.find(({ index }) => index === bar)?.memory?.bytes;
+  return bytes === undefined
+    ? null
+    : new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+}
+
 /** A buffer in a registered region. */
 export type Sge = { readonly lkey: number; readonly address: number; readonly length: number };
 export type Remote = { readonly rkey: number; readonly address: number; readonly length: number };
@@ -122,6 +134,9 @@ export class ProviderQp {
   readonly #function: PciFunction;
   readonly #arena: DmaArena;
   readonly #shape: QpPlace;
+  /** Memory of these BARs, where it is mapped. */
+  readonly #queues: Int32Array | null;
+  readonly #doorbells: Int32Array | null;
   readonly #send = txWqe.create();
   readonly #rdma = rdmaWqe.create();
   readonly #desc = rxDesc.create();
@@ -133,6 +148,8 @@ export class ProviderQp {
     this.#function = fn;
     this.#arena = arena;
     this.#shape = shape;
+    this.#queues = mappedWords(fn, memoryBar);
+    this.#doorbells = mappedWords(fn, shape.doorbellBar);
     this.number = shape.number;
     this.handle = shape.handle;
     this.cq = cq;
@@ -223,10 +240,10 @@ export class ProviderQp {
   /** Stores a request of 16 words as it is. */
   post(words: Int32Array, rings = true): void {
     const at = this.#shape.sqOffset + (this.#sent & (this.#shape.sqDepth - 1)) * 64;
-    const mapped = this.#function.bars.find(({ index }) => index === memoryBar)?.memory;
-    if (mapped !== undefined) {
-      const { buffer, byteOffset } = mapped.bytes;
-      new Int32Array(buffer, byteOffset + at, wqeWords).set(words);
+    const queues = this.#queues;
+    if (queues !== null) {
+      const first = at >>> 2;
+      for (let i = 0; i < wqeWords; i++) queues[first + i] = words[i] as number;
     } else
       for (let i = 0; i < wqeWords; i++)
         this.#function.write(memoryBar, at + i * 4, 4, (words[i] as number) >>> 0);
@@ -239,15 +256,8 @@ export class ProviderQp {
   }
 
   #ring(offset: number, value: number): void {
-    const { doorbellBar } = this.#shape;
-    const bar = this.#function.bars.find(({ index }) => index === doorbellBar);
-    const isMapped = bar?.memory?.areas.some(
-      (area) => offset >= area.offset && offset < area.offset + area.sizeBytes,
-    );
-    if (bar?.memory !== undefined && isMapped === true) {
-      const { buffer, byteOffset } = bar.memory.bytes;
-      new Int32Array(buffer, byteOffset + offset, 1)[0] = value;
-    } else this.#function.write(doorbellBar, offset, 4, value);
+    if (this.#doorbells !== null) this.#doorbells[offset >>> 2] = value;
+    else this.#function.write(this.#shape.doorbellBar, offset, 4, value);
   }
 
   /** Posts one receive request of some buffers. */
