@@ -39,6 +39,7 @@ test('the lab measures stock drivers on ENA and on NICs of QEMU, as one JSON doc
     report.comparison.map(({ nic, driver, link_mbps, mtu }) => [nic, driver, link_mbps, mtu]),
     [
       ['ena', 'ena', 12_500, 1500],
+      ['82599vf', 'ixgbevf', 10_000, 1500],
       ['e1000e', 'e1000e', 1000, 1500],
       ['virtio', 'virtio_net', null, 1500],
     ],

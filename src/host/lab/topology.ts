@@ -19,8 +19,8 @@ import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 import { readYaml } from './yaml-file.ts';
 
+/** What the instances' own NICs are compared with, their own model left out; the last are QEMU's. */
 export const COMPARABLE = ['ena', '82599vf', 'e1000e', 'virtio'] as const;
-/** A NIC that instances' own are compared with; their own model is left out. */
 export type Comparable = (typeof COMPARABLE)[number];
 
 /** Below the least that IPv4 needs a driver may refuse; above EC2's jumbo frames QEMU's do. */
@@ -224,9 +224,7 @@ function measureOf(own: EthernetName | undefined, wanted: File['measure'] = {}):
     rounds: wanted.rounds ?? 3,
     seconds: wanted.seconds ?? 1,
     pings: wanted.pings ?? 250,
-    compare: [...new Set(wanted.compare ?? (['e1000e', 'virtio'] as const))].filter(
-      (nic) => nic !== own,
-    ),
+    compare: [...new Set(wanted.compare ?? COMPARABLE)].filter((nic) => nic !== own),
   };
 }
 
