@@ -50,6 +50,8 @@ export type Fate = {
   readonly reason: Reason;
   readonly rule: string | null;
   readonly deliveredTo: string | null;
+  /** The interface at whose side that was decided, or null: it was at the sender's. */
+  readonly receiver: string | null;
   readonly until: number;
 };
 
@@ -65,8 +67,8 @@ export function forgetGone({ connections, fragments }: History, model: VpcModel)
     id?.startsWith('eni-') === true && !model.interfaces.some((at) => at.id === id);
   for (const key of connections.keys())
     if (isGone(key.split(' ')[0] ?? '')) connections.delete(key);
-  for (const [key, { deliveredTo }] of fragments)
-    if (isGone(deliveredTo) || isGone(key.split(' ')[0] ?? '')) fragments.delete(key);
+  for (const [key, { receiver }] of fragments)
+    if (isGone(receiver) || isGone(key.split(' ')[0] ?? '')) fragments.delete(key);
 }
 
 /** "Idle connection tracking timeout": defaults of instances before Nitro v6, in seconds. */
@@ -201,11 +203,11 @@ export function fateOf(history: History, packet: Packet, now: number): Fate | nu
 export function rememberFate(
   history: History,
   packet: Packet,
-  { reason, rule, deliveredTo }: Omit<Fate, 'until'>,
+  { reason, rule, deliveredTo, receiver }: Omit<Fate, 'until'>,
   now: number,
 ): void {
   const until = now + unpublished.fragments;
-  history.fragments.set(fragmentKey(packet), { reason, rule, deliveredTo, until });
+  history.fragments.set(fragmentKey(packet), { reason, rule, deliveredTo, receiver, until });
 }
 
 /** Which way it went is part of it: one that goes another way is another packet's. */

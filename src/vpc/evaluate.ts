@@ -114,8 +114,16 @@ class Walk {
     const { fragment } = this.#packet;
     if (fragment?.part === 'later') return this.#laterFragment();
     const judgement = this.#passGates(from, way);
-    if (fragment !== undefined) rememberFate(this.#history, this.#packet, judgement, this.#now);
+    this.#remember(judgement, way.kind === 'interface' ? way.to.id : null);
     return judgement;
+  }
+
+  /** For the fragments that follow, if this is the first one. */
+  #remember(judgement: Judgement, to: string | null): void {
+    if (this.#packet.fragment === undefined) return;
+    const arrived = judgement.gates.some(({ gate }) => arrivalGates.includes(gate));
+    const fate = { ...judgement, receiver: arrived ? to : null };
+    rememberFate(this.#history, this.#packet, fate, this.#now);
   }
 
   #passGates(from: NetworkInterface, way: Way): Judgement {
@@ -156,7 +164,7 @@ class Walk {
     const { fragment } = this.#packet;
     if (fragment?.part === 'later') return this.#laterFragment();
     const judgement = this.#enterSubnet(to);
-    if (fragment !== undefined) rememberFate(this.#history, this.#packet, judgement, this.#now);
+    this.#remember(judgement, to.id);
     return judgement;
   }
 
@@ -327,6 +335,9 @@ export function publicAddressOf(at: NetworkInterface | NatGateway, text: string)
 }
 
 const isNat = (at: NetworkInterface | NatGateway): at is NatGateway => 'address' in at;
+
+/** Of these the first one is the receiver's side. */
+const arrivalGates: readonly GateName[] = ['network ACL in', 'destination check'];
 
 /** "Automatically tracked connections": those through NAT and egress-only internet gateways. */
 const isAlwaysTracked = (way: Way): boolean =>
