@@ -50,7 +50,7 @@ test('instances of a VPC reach what the rules say, are traced, and get other rul
 
     const at = ['--at', join(lab.directory, 'control.sock')];
     await traced(lab, at);
-    await changed(at);
+    await changed(at, join(lab.directory, 'web.shell'));
   } finally {
     lab.child.kill('SIGINT');
   }
@@ -88,13 +88,14 @@ async function traced(lab: Program, at: readonly string[]): Promise<void> {
   );
 }
 
-/** Lets the web in, by group and ACL; then refuses what cannot be. */
-async function changed(at: readonly string[]): Promise<void> {
+/** Lets the web in, by group and ACL, and gives it another address; then refuses what cannot be. */
+async function changed(at: readonly string[], shell: string): Promise<void> {
   const before = readFileSync(example, 'utf8');
   const file = join(scratch, 'changed.yaml');
   writeFileSync(
     file,
     before
+      .replace('10.0.0.10, 10.0.0.11', '10.0.0.10, 10.0.0.12')
       .replace('- tcp 5432 from 10.0.1.0/24', '- tcp 5432 from 10.0.1.0/24 web')
       .replace('120: deny all', '115: allow tcp 5432 from 10.0.0.0/24\n        120: deny all')
       .replace(
@@ -107,6 +108,8 @@ async function changed(at: readonly string[]): Promise<void> {
     reached(now).filter((one) => !expected.includes(one)),
     ['web>db 5432'],
   );
+  const addresses = await output('shell', shell, 'ip -4 -br addr show dev eth0');
+  assert.match(addresses, / 10\.0\.0\.10\/24 10\.0\.0\.12\/24 *\n$/);
   writeFileSync(file, before.replace('10.0.0.10, 10.0.0.11', '10.0.0.20'));
   const refused = new Program('vpc', 'apply', file, ...at);
   assert.equal(await refused.code, 1);

@@ -109,7 +109,7 @@ async function startDataplane(
   dataplane.ended().catch(fail);
   const of: ControlledOptions = {
     ...{ kind: 'lab', functions },
-    ...live?.control(() => observer.note('The VPC has another model.')),
+    ...live?.control((text) => observer.note(text)),
   };
   cleanup.defer(await openControl(controlled(dataplane, of), directory));
 }

@@ -11,7 +11,8 @@ export class LiveVpc {
   #guests: readonly VpcGuest[] = [];
   /** Ports that guests answer on already. */
   readonly #served = new Set<number>();
-  /** Questions of two askers would be in each other's way. */
+  /** What the guests were settled by; null: nothing yet. */
+  #settled: VpcModel | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(model: VpcModel) {
@@ -20,13 +21,24 @@ export class LiveVpc {
 
   /** Guests that have their first address get what else the model gives them. */
   async enter(guests: readonly VpcGuest[]): Promise<void> {
-    await Promise.all(guests.map((guest) => settleInVpc(guest, this.#model)));
     this.#guests = guests;
+    await this.#inTurn(() => this.#settle());
+  }
+
+  async #settle(): Promise<void> {
+    const model = this.#model;
+    await Promise.all(this.#guests.map((guest) => settleInVpc(guest, model, this.#settled)));
+    this.#settled = model;
   }
 
   /** Everybody asks everybody else. */
-  async reach(): Promise<Reachability> {
-    const turn = this.#turn.then(() => this.#ask());
+  reach(): Promise<Reachability> {
+    return this.#inTurn(() => this.#ask());
+  }
+
+  /** Guests do one thing at a time: questions of two askers would be in each other's way. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => {}); // whoever asked hears it
     return turn;
   }
@@ -42,13 +54,17 @@ export class LiveVpc {
   }
 
   /** How another process may ask and change it. */
-  control(onApplied: () => void): Omit<ControlledOptions, 'kind' | 'functions'> {
+  control(note: (text: string) => void): Omit<ControlledOptions, 'kind' | 'functions'> {
     return {
       vpc: this.#model,
       objections: (next) => objectionsTo(this.#model, next),
       onApplied: (next) => {
         this.#model = next;
-        onApplied();
+        note('The VPC has another model.');
+        if (this.#guests.length > 0)
+          this.#inTurn(() => this.#settle()).catch((error: Error) =>
+            note(`A guest does not follow: ${error.message}`),
+          );
       },
       reach: () => this.reach(),
     };

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parseVpc } from '../vpc/load.ts';
 import { objectionsTo } from '../vpc/members.ts';
 import { clientScript, judge, parseAnswers, questionsOf, servicesOf } from './reach.ts';
+import { settling } from './vpc-guests.ts';
 
 const file = (web: string, a = '{ groups: web }'): string => `
 vpc:
@@ -75,4 +76,22 @@ test('guests that run keep their NIC and address, and no other instance comes or
     objectionsTo(running, others).map((text) => text.slice(0, 14)),
     ['b runs, and ha', 'c does not run'],
   );
+});
+
+test('a guest follows the model: addresses come and go, and forwarding with the check', () => {
+  const plain = load('all from self');
+  const more = load(
+    'all from self',
+    '{ address: [10.0.0.10, 10.0.0.99], source-dest-check: false }',
+  );
+  assert.deepEqual(settling('eth0', 'a', plain, null), []);
+  assert.deepEqual(settling('eth0', 'a', more, plain).slice(0, 2), [
+    'ip addr add 10.0.0.99/20 dev eth0',
+    'echo 1 > /proc/sys/net/ipv4/ip_forward',
+  ]);
+  assert.deepEqual(settling('eth0', 'a', more, more), []);
+  assert.deepEqual(settling('eth0', 'a', plain, more).slice(0, 2), [
+    'ip addr del 10.0.0.99/20 dev eth0',
+    'echo 0 > /proc/sys/net/ipv4/ip_forward',
+  ]);
 });
