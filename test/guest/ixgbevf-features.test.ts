@@ -288,6 +288,7 @@ async function trust(pair: Pair): Promise<void> {
   await b.run(`ip link set eth0 address ${own}`);
   administer(false);
   await linkIs(b, true);
+  await pair.vms.a.run('ip neigh flush dev eth0'); // it still has the other address
 }
 
 /** It writes patterns to a queue that has no ring, which we tell of. */
