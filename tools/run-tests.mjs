@@ -1,11 +1,12 @@
 // Runs the compiled tests below one folder: `node tools/run-tests.mjs FOLDER [NAME-PART]`.
 // The sources decide which tests exist, so that a stale file in dist/ is never run, and the
 // globbing of `node --test` (which differs between Node 20 and 24) is never needed.
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 
 const [folder = 'src', part = ''] = process.argv.slice(2);
 const files = readdirSync(folder, { recursive: true })
@@ -18,11 +19,26 @@ if (files.length === 0) {
 }
 // A file that hangs fails, and the others still run.
 const maxMsPerFile = 15 * 60_000;
-// Guest tests share two cores among two guests and a data plane: one file at a time.
+// Guest tests share two cores among two guests and a data plane: one file at a time. Unit tests are
+// many and small: a process for each would cost more than they do, so a few processes share them.
+const isUnit = folder !== 'test' && !folder.startsWith('test/');
 const concurrency = folder === 'test' ? 1 : availableParallelism();
-run({ files, concurrency, timeout: maxMsPerFile })
+run({ files: isUnit ? grouped(2 * concurrency) : files, concurrency, timeout: maxMsPerFile })
   .on('test:fail', ({ todo }) => {
     if (todo === undefined) process.exitCode = 1; // a known gap is shown, and fails nothing
   })
   .compose(spec)
   .pipe(process.stdout);
+
+/** Writes modules that import the test files between them, evenly; returns their paths. */
+function grouped(count) {
+  const directory = join('dist', 'unit-tests');
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  return Array.from({ length: Math.min(count, files.length) }, (_, group) => {
+    const own = files.filter((_, i) => i % count === group);
+    const path = join(directory, `${group}.test.js`);
+    writeFileSync(path, own.map((file) => `import '${pathToFileURL(resolve(file))}';\n`).join(''));
+    return path;
+  });
+}
