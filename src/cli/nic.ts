@@ -185,7 +185,7 @@ async function serve(
     }),
     directory,
   );
-  const stopListening = control ? obeyLines(functions, dataplane, teller) : () => {};
+  const stopListening = control ? obeyLines(functions, dataplane, teller, vpc !== null) : () => {};
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
@@ -203,6 +203,7 @@ function obeyLines(
   functions: readonly ChosenFunction[],
   dataplane: Dataplane,
   teller: Teller,
+  inVpc: boolean,
 ): () => void {
   const names = functions.map(({ name }) => name);
   const children = functions
@@ -210,7 +211,7 @@ function obeyLines(
     .map(({ name }) => name);
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    const said = parseControl(line, names, children);
+    const said = parseControl(line, names, children, inVpc);
     switch (said.kind) {
       case 'command':
         dataplane.command(said.command);

@@ -4,7 +4,7 @@ import { parseControl } from './control.ts';
 
 const names = ['vf0', 'vf1'];
 const commandOf = (line: string): unknown => {
-  const parsed = parseControl(line, names, ['vf0']);
+  const parsed = parseControl(line, names, ['vf0'], false);
   return parsed.kind === 'command' ? parsed.command : parsed.kind;
 };
 
@@ -63,6 +63,8 @@ test('what is not understood says what there is', () => {
     'show vf0',
   ])
     assert.equal(commandOf(line), 'error', line);
-  const unknown = parseControl('vf9 link up', names, []);
+  const unknown = parseControl('vf9 link up', names, [], false);
   assert.ok(unknown.kind === 'error' && /there are: vf0, vf1/.test(unknown.message));
+  const inVpc = parseControl('vf0 spoofchk off', names, [], true);
+  assert.ok(inVpc.kind === 'error' && /in a VPC/.test(inVpc.message));
 });

@@ -30,11 +30,15 @@ export const CONTROL_HELP = [
   'show                     the counters of all functions',
 ] as const;
 
-/** `names`: the functions that there are. `children`: those of them that have a parent. */
+/**
+ * `names`: the functions that there are. `children`: those of them that have a parent. `inVpc`: they
+ * are interfaces of a VPC, whose source check stands in its model.
+ */
 export function parseControl(
   line: string,
   names: readonly string[],
   children: readonly string[],
+  inVpc: boolean,
 ): ControlLine {
   const [first = '', verb = '', value = '', ...more] = line.trim().split(/\s+/);
   if (first === '') return { kind: 'nothing' };
@@ -45,6 +49,8 @@ export function parseControl(
   if (command === null) return error(`'${line.trim()}' is not understood; 'help' lists commands`);
   if (command.kind === 'administer' && !children.includes(first))
     return error(`${first} has no parent function: ${verb} is for 82599vf`);
+  if (command.kind === 'set-spoof-check' && inVpc)
+    return error(`${first} is in a VPC: its source check stands in the file of the VPC`);
   return { kind: 'command', command, said: `${first} ${verb} ${value}`.trim() };
 }
 
