@@ -43,6 +43,7 @@ const merged = (a: VpcModel, b: VpcModel): VpcModel => ({
   routeTables: [...a.routeTables, ...b.routeTables],
   prefixLists: [...a.prefixLists, ...b.prefixLists],
   internetGateways: [...a.internetGateways, ...b.internetGateways],
+  natGateways: [...a.natGateways, ...b.natGateways],
   egressOnlyInternetGateways: [...a.egressOnlyInternetGateways, ...b.egressOnlyInternetGateways],
 });
 
@@ -84,6 +85,12 @@ function randomVpc(random: Prng, v: number): VpcModel {
     prefixLists: lists.map((id) => randomList(random, id, interfaces)),
     internetGateways: [{ id: `igw-${v}`, vpc: vpc.id }],
     egressOnlyInternetGateways: [{ id: `eigw-${v}`, vpc: vpc.id }],
+    natGateways: subnets.slice(0, random.below(3)).map(({ id, cidr }, i) => ({
+      id: `nat-${v}${i}`,
+      subnet: id,
+      address: cidr.replace('0/24', '5'),
+      publicAddress: `198.51.100.${10 * v + i}`,
+    })),
     securityGroups: groups.map((id) => ({ ...defaultGroup(vpc, id), name: id })),
     networkAcls: acls.map((id) => defaultAcl(vpc, id)),
     routeTables: tables.map((id) => ({ id, vpc: vpc.id, routes: [] })),
@@ -268,9 +275,13 @@ function randomEntry(random: Prng, model: VpcModel, vpc: string, number: number)
 export function randomTable(random: Prng, model: VpcModel, table: RouteTable): RouteTable {
   const inside = networksOf(model, table.vpc);
   const gateways = model.internetGateways.filter(({ vpc }) => vpc === table.vpc);
+  const nats = model.natGateways.filter(({ subnet }) => {
+    return model.subnets.some(({ id, vpc }) => id === subnet && vpc === table.vpc);
+  });
   const targets = [
     ...inside.map(({ id }) => id),
     'blackhole',
+    ...nats.map(({ id }) => id),
     // As often as all else together.
     ...inside.flatMap(() => gateways.map(({ id }) => id)),
     ...model.egressOnlyInternetGateways.filter(({ vpc }) => vpc === table.vpc).map(({ id }) => id),
@@ -295,7 +306,7 @@ export function randomTable(random: Prng, model: VpcModel, table: RouteTable): R
       const isAny = /^(pl-|10|2001:db8:[0-9]:)/.test(destination);
       const fit = targets.filter((target) => {
         if (isAny) return /^(eni|black)/.test(target);
-        return destination.includes(':') || !target.startsWith('eigw-');
+        return !target.startsWith(destination.includes(':') ? 'nat-' : 'eigw-');
       });
       return { destination, target: random.pick(fit) };
     }),
