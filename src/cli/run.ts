@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
+import { addHpcCommand } from './hpc.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
 import { addExplainCommand } from './reachability.ts';
@@ -38,6 +39,7 @@ function createProgram(exit: (code: number) => void): Command {
     })
     .showSuggestionAfterError(true);
   addLabCommand(program, exit);
+  addHpcCommand(program, exit);
   addNicCommand(program, exit);
   addShellCommand(program, exit);
   addTraceCommand(program, exit);

@@ -96,15 +96,30 @@ static double bandwidth(int bytes, int rounds) {
   return (double)bytes * window * rounds / seconds / 1e6;
 }
 
+/* How many machines the ranks are on. */
+static int distinct_hosts(void) {
+  char mine[MPI_MAX_PROCESSOR_NAME] = {0};
+  int length, count = 0;
+  char *all = calloc(size, sizeof mine);
+  MPI_Get_processor_name(mine, &length);
+  MPI_Allgather(mine, sizeof mine, MPI_CHAR, all, sizeof mine, MPI_CHAR, MPI_COMM_WORLD);
+  for (int i = 0; i < size; i++) {
+    int first = 1;
+    for (int j = 0; j < i; j++)
+      if (strcmp(all + i * sizeof mine, all + j * sizeof mine) == 0) first = 0;
+    count += first;
+  }
+  free(all);
+  return count;
+}
+
 int main(int argc, char **argv) {
-  int rounds = argc > 1 ? atoi(argv[1]) : 200, total;
-  char host[MPI_MAX_PROCESSOR_NAME];
-  int length;
+  int rounds = argc > 1 ? atoi(argv[1]) : 200, total = 0, hosts;
   double lat = 0, bw = 0;
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
-  MPI_Get_processor_name(host, &length);
+  hosts = distinct_hosts();
   ring();
   allreduce(1);
   allreduce(20000);
@@ -117,8 +132,8 @@ int main(int argc, char **argv) {
   }
   MPI_Reduce(&wrong, &total, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
   if (rank == 0)
-    printf("{\"ranks\":%d,\"wrong\":%d,\"latencyUs\":%.2f,\"bandwidthMBs\":%.1f}\n", size, total, lat,
-           bw);
+    printf("{\"ranks\":%d,\"hosts\":%d,\"wrong\":%d,\"latencyUs\":%.2f,\"bandwidthMBs\":%.1f}\n", size,
+           hosts, total, lat, bw);
   MPI_Finalize();
   return total != 0;
 }
