@@ -1,7 +1,7 @@
 // Runs the compiled tests below one folder: `node tools/run-tests.mjs FOLDER [NAME-PART]`.
 // The sources decide which tests exist, so that a stale file in dist/ is never run, and the
 // globbing of `node --test` (which differs between Node 20 and 24) is never needed.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -30,15 +30,23 @@ run({ files: isUnit ? grouped(2 * concurrency) : files, concurrency, timeout: ma
   .compose(spec)
   .pipe(process.stdout);
 
-/** Writes modules that import the test files between them, evenly; returns their paths. */
+/**
+ * Writes modules that import the test files between them, evenly; returns their paths. Who looks at
+ * what the whole process has open or mapped (proc(5)), or sets its environment, has one of its own.
+ */
 function grouped(count) {
+  const source = (file) => file.replace(/^dist./, '').replace(/\.js$/, '.ts');
+  const processWide = /\/proc\/self\/|delete process\.env|process\.env\[.*\] = /;
+  const isAlone = (file) => processWide.test(readFileSync(source(file), 'utf8'));
+  const shared = files.filter((file) => !isAlone(file));
   const directory = join('dist', 'unit-tests');
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  return Array.from({ length: Math.min(count, files.length) }, (_, group) => {
-    const own = files.filter((_, i) => i % count === group);
+  const groups = Array.from({ length: Math.min(count, shared.length) }, (_, group) => {
+    const own = shared.filter((_, i) => i % count === group);
     const path = join(directory, `${group}.test.js`);
     writeFileSync(path, own.map((file) => `import '${pathToFileURL(resolve(file))}';\n`).join(''));
     return path;
   });
+  return [...groups, ...files.filter(isAlone)];
 }
