@@ -14,7 +14,7 @@ import { addVpcCommand } from './vpc.ts';
 
 const description =
   'Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances: ' +
-  'network functions (ENA) that unmodified guest drivers bind to, on a fast virtual switch.';
+  'network functions (ENA, 82599 VF, EFA) that unmodified guest drivers bind to, on a fast virtual switch.';
 
 const examples = `
 Examples:
