@@ -138,16 +138,22 @@ export class VpcGuests {
   async #connect(step: Extract<Step, { connect: string }>): Promise<boolean> {
     const { connect, port, version, to } = step;
     const server = this.#vms[to];
-    await server.run(`nc -l -p ${port} -e cat > /dev/null 2>&1 &
-      until ss -ltn | grep -q ':${port} '; do sleep 0.05; done`);
     const from = this.#vms[step.from];
     const file = `/tmp/${this.#turn}-${connect}`;
+    await server.run(`nc -l -p ${port} -e cat > /dev/null 2>&1 &
+      echo $! > ${file}.server
+      until ss -ltn | grep -q ':${port} '; do sleep 0.05; done`);
     const address = (version === 6 ? addresses6 : addresses)[to];
     await from.run(`mkfifo ${file}.in
       nc ${address} ${port} < ${file}.in > ${file}.out 2>&1 &
+      echo $! > ${file}.client
       sleep 1000 > ${file}.in &`);
     this.#connections.set(connect, { from, file });
-    return this.#talk(connect);
+    if (await this.#talk(connect)) return true;
+    // Its SYN would come again, and could find a gate open that a later step is about.
+    await from.exec(`kill $(cat ${file}.client)`);
+    await server.exec(`kill $(cat ${file}.server)`);
+    return false;
   }
 
   /** A line, which the server sends back. */
@@ -155,7 +161,7 @@ export class VpcGuests {
     const { from, file } = this.#connections.get(name) ?? assert.fail(`no connection ${name}`);
     const line = `line-${this.#line++}.`;
     const tenths = this.#patienceMs / 100;
-    const { code } = await from.exec(`echo ${line} > ${file}.in
+    const { code } = await from.exec(`timeout 20 sh -c 'echo ${line} > ${file}.in'
       for i in $(seq ${tenths}); do grep -q ${line} ${file}.out && exit 0; sleep 0.1; done; exit 1`);
     return code === 0;
   }
