@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BulkReceiver, BulkSender } from '../../src/drivers/bulk-transfer.ts';
 import { DhcpClient } from '../../src/drivers/dhcp-client.ts';
-import { EnaNic } from '../../src/drivers/ena/ena-nic.ts';
 import { NetEndpoint } from '../../src/drivers/endpoint.ts';
+import { QueuedNic } from '../../src/drivers/queued-nic.ts';
 import { UdpBlaster, UdpSink } from '../../src/drivers/udp-load.ts';
 import { nsPerMs, nsPerSecond } from '../../src/lib/clock.ts';
 import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts';
@@ -17,7 +17,7 @@ function hosts(options: GuestOptions, count = 2): [SimLab, NetEndpoint[]] {
     const guest = lab.add(options);
     guest.driver.start();
     const address = parseIpv4(`10.0.0.${10 + i}`);
-    return new NetEndpoint(new EnaNic(guest.driver), lab.clock, {
+    return new NetEndpoint(new QueuedNic(guest.driver), lab.clock, {
       address,
       prefix: 24,
       gateway: 0,
@@ -93,7 +93,7 @@ test('a transfer gets through a path that drops, also when the receiver is reset
   const [a, b] = guests.map((guest, i) => {
     guest.driver.start();
     const address = parseIpv4(`10.0.0.${10 + i}`);
-    return new NetEndpoint(new EnaNic(guest.driver), lab.clock, {
+    return new NetEndpoint(new QueuedNic(guest.driver), lab.clock, {
       address,
       prefix: 24,
       gateway: 0,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DhcpClient } from '../../src/drivers/dhcp-client.ts';
-import { EnaNic } from '../../src/drivers/ena/ena-nic.ts';
 import { NetEndpoint } from '../../src/drivers/endpoint.ts';
+import { QueuedNic } from '../../src/drivers/queued-nic.ts';
 import { nsPerSecond, VirtualClock } from '../../src/lib/clock.ts';
 import { read16, read32 } from '../../src/net/bytes.ts';
 import { nameBytes } from '../../src/net/dns.ts';
@@ -39,7 +39,7 @@ class Guests {
       guest.driver.start();
       this.guests.push(guest);
       const nobody = { address: 0, prefix: 0, gateway: 0 };
-      this.hosts.push(new NetEndpoint(new EnaNic(guest.driver), clock, nobody));
+      this.hosts.push(new NetEndpoint(new QueuedNic(guest.driver), clock, nobody));
     }
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BulkReceiver, BulkSender } from '../../src/drivers/bulk-transfer.ts';
-import { EnaNic } from '../../src/drivers/ena/ena-nic.ts';
 import { NetEndpoint } from '../../src/drivers/endpoint.ts';
+import { QueuedNic } from '../../src/drivers/queued-nic.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Prng } from '../../src/lib/prng.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
@@ -36,7 +36,7 @@ class VpcSim {
       const address = parseIpv4(addresses[0]?.address ?? '');
       const gateway = subnet === undefined ? 0 : routerAddress(subnet);
       const own = { address, prefix: 24, gateway };
-      this.hosts.push(new NetEndpoint(new EnaNic(guest.driver), clock, own));
+      this.hosts.push(new NetEndpoint(new QueuedNic(guest.driver), clock, own));
     }
   }
 

@@ -1,10 +1,9 @@
 /** The reference driver of each NIC model, started: what a guest without an operating system has. */
 import type { DmaArena } from '../../drivers/dma-arena.ts';
 import { EnaDriver } from '../../drivers/ena/driver.ts';
-import { EnaNic } from '../../drivers/ena/ena-nic.ts';
 import { IxgbevfDriver } from '../../drivers/ixgbevf/driver.ts';
-import { IxgbevfNic } from '../../drivers/ixgbevf/ixgbevf-nic.ts';
 import type { Nic } from '../../drivers/nic.ts';
+import { QueuedNic } from '../../drivers/queued-nic.ts';
 import type { PciFunction } from '../../pci/function.ts';
 import type { EthernetName } from '../dataplane/models.ts';
 
@@ -16,11 +15,11 @@ export const referenceNics: Readonly<Record<EthernetName, Start>> = {
   ena: (fn, arena, mtu) => {
     const driver = new EnaDriver(fn, arena, { mtu });
     driver.start();
-    return { nic: new EnaNic(driver), linkSpeedMbps: () => driver.linkSpeedMbps() };
+    return { nic: new QueuedNic(driver), linkSpeedMbps: () => driver.linkSpeedMbps() };
   },
   '82599vf': (fn, arena, mtu) => {
     const driver = new IxgbevfDriver(fn, arena, { mtu });
     driver.start();
-    return { nic: new IxgbevfNic(driver), linkSpeedMbps: () => driver.linkSpeedMbps() };
+    return { nic: new QueuedNic(driver), linkSpeedMbps: () => driver.linkSpeedMbps() };
   },
 };
