@@ -8,7 +8,8 @@ import { checksum, Frame } from '../net/frame.ts';
 import { parseIpv4, writeIpv4 } from '../net/ipv4.ts';
 import { R, reasonNames } from '../net/reasons.ts';
 import { buildPacket } from '../net/testing-packets.ts';
-import type { PortOptions } from './port.ts';
+import type { Delivery } from './forwarder.ts';
+import type { PortOptions, SwitchPort } from './port.ts';
 import { notMine } from './responder.ts';
 import { Switch } from './switch.ts';
 import { TestEndpoint } from './testing-endpoint.ts';
@@ -304,4 +305,26 @@ test('ports come and go: a removed one takes its MACs along and leaves its count
   assert.equal(again.port.index, 2);
   ends[0].send(packet(1, 3));
   assert.equal(again.received.length, 1);
+});
+
+test("what comes from outside is counted as itself, whatever a guest's last frame was", () => {
+  let delivery: Delivery | null = null;
+  const fabric = new Switch({
+    clock: new VirtualClock(),
+    forwarder: (given) => {
+      delivery = given;
+      const forward = (from: SwitchPort): number => given.refuse(from, R.noRoute);
+      return { rule: null, forward, portAdded() {}, portRemoved() {} };
+    },
+  });
+  const port = fabric.addPort({ name: 'a' });
+  const frame = new Frame();
+  const bytes = packet(1, 2, 5000);
+  frame.load(bytes, 0, bytes.length);
+  frame.mss = 1000;
+  assert.equal(port.transmit(frame), R.noRoute);
+  assert.equal(port.counters.get('tx_noRoute'), 5);
+  assert.ok(delivery !== null);
+  (delivery as Delivery).refuseAt(port, frame, null, R.aclInDenied);
+  assert.equal(port.counters.get('rx_aclInDenied'), 1);
 });

@@ -231,7 +231,8 @@ export class Switch implements Fabric, Delivery {
 
   refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort | null, reason: Reason): Reason {
     const at = counter.rxReason + reason;
-    to.values[at] = (to.values[at] as number) + this.#wireFrames;
+    // What no guest sent is one frame, also while a guest's is under way.
+    to.values[at] = (to.values[at] as number) + (from === null ? 1 : this.#wireFrames);
     if (this.#taps.length > 0) this.#tellOffered(frame, to, from, reason);
     return reason;
   }
