@@ -13,27 +13,38 @@ if (path === undefined) {
 }
 const [header, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
 const columns = header.split('\t');
-const needed = ['type', 'vcpus', 'memory_mib', 'hypervisor', 'ena', 'efa', 'efa_max_interfaces'];
-needed.push('sriov82599', 'network_performance', 'baseline_gbps', 'peak_gbps', 'network_cards');
-needed.push('max_enis', 'cards', 'snapshot');
+const needed = ['type', 'vcpus', 'memory_mib', 'hypervisor', 'arch', 'ena', 'ena_srd', 'efa'];
+needed.push('efa_max_interfaces', 'sriov82599', 'encryption_in_transit', 'network_performance');
+needed.push('baseline_gbps', 'peak_gbps', 'max_enis', 'ipv4_per_eni', 'ipv6_per_eni');
+needed.push('flexible_ena_queues', 'bandwidth_weightings', 'cards', 'snapshot');
 for (const name of needed)
   if (!columns.includes(name)) throw new Error(`${path}: no column is named ${name}`);
 
-const newest = lines
-  .map((line) => row(line).snapshot.split('/')[1])
-  .sort()
-  .at(-1);
+const dates = lines.map((line) => dateOf(row(line))).sort();
 const out = lines.map((line) => compact(row(line))).sort();
-console.log(`# EC2 instance types, from published API results (DescribeInstanceTypes) as of ${newest};
+console.log(`# EC2 instance types, from published API results (DescribeInstanceTypes) as of ${dates.at(-1)};
 # retired types from earlier results; 82599 VF support from the EC2 User Guide.
 # Made by tools/catalogue.mjs: do not edit. '-': not published.
 # hypervisor: nitro, xen, metal. ena: required, supported, unsupported. efa: interfaces at most.
-# gbps: of the one network card, of all together where there are several.
-# queues: ENA queues per interface as launched, and at most.`);
+# gbps: of the one network card, of all together where there are several. performance: EC2's words.
+# cards: [how many alike*]interfaces:baseline:peak:queues:queues per interface:queues:more interfaces, of
+# one card; queues are ENA's, as launched, then at most. flexible: queues can be chosen per interface.`);
 console.log(
-  'type vcpus memory_mib hypervisor ena efa vf82599 baseline_gbps peak_gbps cards max_enis queues max_queues'
-    .split(' ')
-    .join('\t'),
+  [
+    ...[
+      'type',
+      'vcpus',
+      'memory_mib',
+      'hypervisor',
+      'arch',
+      'ena',
+      'ena_express',
+      'efa',
+      'vf82599',
+    ],
+    ...['encryption', 'performance', 'baseline_gbps', 'peak_gbps', 'max_enis', 'ipv4', 'ipv6'],
+    ...['flexible', 'weightings', 'cards', 'as_of'],
+  ].join('\t'),
 );
 for (const line of out) console.log(line);
 
@@ -42,24 +53,40 @@ function row(line) {
   return Object.fromEntries(columns.map((name, i) => [name, values[i]]));
 }
 
+function dateOf({ snapshot }) {
+  return snapshot.split('/')[1];
+}
+
 function compact(r) {
   // The only published figure of a few retired types is the text: "10 Gigabit".
   const inText = r.network_performance.match(/([\d.]+) Gigabit/)?.[1] ?? '-';
-  const [card] = r.cards.split(';');
-  const [, , , , queues, maxQueues] = card.split('/');
   return [
-    r.type,
-    r.vcpus,
-    r.memory_mib,
-    r.hypervisor === '-' ? 'metal' : r.hypervisor,
-    r.ena,
+    ...[r.type, r.vcpus, r.memory_mib, r.hypervisor === '-' ? 'metal' : r.hypervisor, r.arch],
+    ...[r.ena, yes(r.ena_srd)],
     r.efa === 'yes' ? Math.max(1, Number(r.efa_max_interfaces)) : 0,
-    r.sriov82599 === 'yes' ? 'yes' : 'no',
+    ...[yes(r.sriov82599), yes(r.encryption_in_transit), r.network_performance],
     r.baseline_gbps === '-' ? inText : r.baseline_gbps,
     r.peak_gbps === '-' ? inText : r.peak_gbps,
-    r.network_cards,
-    r.max_enis,
-    queues,
-    maxQueues === '-' ? queues : maxQueues,
+    ...[r.max_enis, r.ipv4_per_eni, r.ipv6_per_eni],
+    r.flexible_ena_queues === 'supported' ? 'yes' : 'no',
+    ...[r.bandwidth_weightings, cardsOf(r), dateOf(r)],
   ].join('\t');
+}
+
+function yes(value) {
+  return value === 'yes' ? 'yes' : 'no';
+}
+
+/** Cards that are alike and follow each other become one: `2*8:200:200:32:32:256:4`. */
+function cardsOf(r) {
+  const runs = [];
+  for (const [i, card] of r.cards.split(';').entries()) {
+    const [index, ...rest] = card.split('/');
+    if (Number(index) !== i) throw new Error(`${r.type}: the cards are not numbered in order`);
+    const last = runs.at(-1);
+    const text = rest.join(':');
+    if (last?.text === text) last.count++;
+    else runs.push({ text, count: 1 });
+  }
+  return runs.map(({ text, count }) => (count === 1 ? text : `${count}*${text}`)).join(';');
 }

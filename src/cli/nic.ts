@@ -26,7 +26,8 @@ import {
 } from '../host/nic/functions.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
 import { firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
-import { type InstanceType, InstanceTypes } from '../vpc/instance-types.ts';
+import type { InstanceType } from '../vpc/instance-type.ts';
+import { InstanceTypes } from '../vpc/instance-types.ts';
 import type { VpcModel } from '../vpc/model.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';

@@ -3,63 +3,19 @@
  * head says from when, and where from; `tools/catalogue.mjs` makes it).
  */
 import { readFileSync } from 'node:fs';
-
-export type InstanceType = {
-  readonly name: string;
-  readonly vcpus: number;
-  readonly memoryMib: number;
-  readonly hypervisor: 'nitro' | 'xen' | 'metal';
-  readonly ena: 'required' | 'supported' | 'unsupported';
-  /** EFA interfaces at most; 0: none. */
-  readonly efaInterfaces: number;
-  /** Enhanced networking by the 82599's virtual functions. */
-  readonly vf82599: boolean;
-  /** Of the one network card; of all together where there are several. */
-  readonly baselineGbps: number;
-  readonly peakGbps: number;
-  readonly networkCards: number;
-  readonly maxInterfaces: number;
-  /** ENA queues per interface, as launched and at most; null: not published. */
-  readonly queues: number | null;
-  readonly maxQueues: number | null;
-};
-
-const columns = [
-  'type',
-  'vcpus',
-  'memory_mib',
-  'hypervisor',
-  'ena',
-  'efa',
-  'vf82599',
-  'baseline_gbps',
-  'peak_gbps',
-  'cards',
-  'max_enis',
-  'queues',
-  'max_queues',
-] as const;
+import { readCatalogue } from './catalogue-rows.ts';
+import { cardGbps, type InstanceType } from './instance-type.ts';
 
 export class InstanceTypes {
   /** What the catalogue says about itself: date and provenance. */
   readonly provenance: string;
   readonly #types = new Map<string, InstanceType>();
 
-  /** `text`: the catalogue. Throws when it is not one. */
+  /** `text`: the catalogue. Throws when it is not one, with the line. */
   constructor(text: string) {
-    const lines = text.trimEnd().split('\n');
-    const isComment = (line: string): boolean => line.startsWith('#');
-    this.provenance = lines
-      .filter(isComment)
-      .map((line) => line.slice(2))
-      .join(' ');
-    const [header, ...rows] = lines.filter((line) => !isComment(line));
-    if (header !== columns.join('\t'))
-      throw new Error('the catalogue of instance types has other columns than expected');
-    for (const row of rows) {
-      const type = parseRow(row);
-      this.#types.set(type.name, type);
-    }
+    const { provenance, types } = readCatalogue(text);
+    this.provenance = provenance;
+    for (const type of types) this.#types.set(type.name, type);
   }
 
   /** The catalogue of this package. */
@@ -84,10 +40,9 @@ export class InstanceTypes {
     throw new Error(`'${name}' is not an instance type in the catalogue${hint}`);
   }
 
-  /** The speed of the link that a guest of this type sees: one network card's share of the peak. */
+  /** The speed of the link that a guest of this type sees: the first network card's peak. */
   linkMbps(name: string): number {
-    const { peakGbps, networkCards } = this.get(name);
-    return Math.round((peakGbps * 1000) / networkCards);
+    return Math.round(cardGbps(this.get(name)).peak * 1000);
   }
 
   /** Up to three names that could have been meant, nearest first. */
@@ -101,35 +56,6 @@ export class InstanceTypes {
       .slice(0, 3)
       .map(([n]) => n);
   }
-}
-
-function parseRow(row: string): InstanceType {
-  const cells = row.split('\t');
-  if (cells.length !== columns.length)
-    throw new Error(`the catalogue of instance types: ${columns.length} columns, not: ${row}`);
-  const cell = (name: (typeof columns)[number]): string => cells[columns.indexOf(name)] as string;
-  const number = (name: (typeof columns)[number]): number => {
-    const value = Number(cell(name));
-    if (Number.isNaN(value)) throw new Error(`instance type ${cells[0]}: ${name} is no number`);
-    return value;
-  };
-  const optional = (name: (typeof columns)[number]): number | null =>
-    cell(name) === '-' ? null : number(name);
-  return {
-    name: cell('type'),
-    vcpus: number('vcpus'),
-    memoryMib: number('memory_mib'),
-    hypervisor: cell('hypervisor') as InstanceType['hypervisor'],
-    ena: cell('ena') as InstanceType['ena'],
-    efaInterfaces: number('efa'),
-    vf82599: cell('vf82599') === 'yes',
-    baselineGbps: number('baseline_gbps'),
-    peakGbps: number('peak_gbps'),
-    networkCards: number('cards'),
-    maxInterfaces: number('max_enis'),
-    queues: optional('queues'),
-    maxQueues: optional('max_queues'),
-  };
 }
 
 /** Sources and compiled files lie at different depths below the package. */
