@@ -94,6 +94,12 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['vpc', 'show', 'none.yaml'], /none\.yaml: there is no such file/],
   [['vpc', 'show', bad], /bad\.yaml:3:14: instances\.b\.type/],
   [['shell', 'nobody-has-this-name'], /no running lab has a guest/],
+  [['check', 'hots'], /unknown command 'hots'.*Did you mean host/],
+  [
+    ['check', 'rules', 'host-driver-bond'],
+    /no rule 'host-driver-bond'; did you mean host-driver-bound/,
+  ],
+  [['check', 'host', '--root', 'none'], /--root none is no directory/],
 ];
 for (const [args, sentence] of wrong)
   test(`virtfn ${args.map((arg) => arg.replace(directory, '')).join(' ')} is one sentence and exit code 2`, async () => {

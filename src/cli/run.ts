@@ -1,7 +1,7 @@
 /** One command line, from its words to an exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
+import { addCheckCommand } from './check.ts';
 import { addHpcCommand } from './hpc.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
@@ -10,6 +10,7 @@ import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { addTraceCommand } from './trace.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
+import { version } from './version.ts';
 import { addVpcCommand } from './vpc.ts';
 
 const description =
@@ -23,6 +24,7 @@ Examples:
   $ virtfn lab --json > lab.json    the same result as one document
   $ virtfn nic --socket vf0.sock    one ENA function for a VMM of your own
   $ virtfn trace --dropped          what a running lab or nic loses, and why
+  $ virtfn check host               is this machine ready for Enhanced Networking?
   $ virtfn help lab                 everything about a command`;
 
 function createProgram(exit: (code: number) => void): Command {
@@ -45,13 +47,8 @@ function createProgram(exit: (code: number) => void): Command {
   addTraceCommand(program, exit);
   addVpcCommand(program, exit);
   addExplainCommand(program, exit);
+  addCheckCommand(program, exit);
   return program;
-}
-
-function version(): string {
-  const depth = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
-  const text = readFileSync(new URL(`${depth}/package.json`, import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Runs one command line; resolves with its exit code. */

@@ -1,0 +1,14 @@
+/** Every rule of `virtfn check`, by what it is about: for lists, explanations and docs/check-rules.md. */
+import { hostRules } from './host/rules.ts';
+import type { Kind, RuleInfo } from './rule.ts';
+
+export const catalogue: Readonly<Record<Kind, readonly RuleInfo[]>> = {
+  image: [],
+  types: [],
+  host: hostRules,
+  account: [],
+};
+
+export const kinds = Object.keys(catalogue) as Kind[];
+
+export const allRules: readonly RuleInfo[] = kinds.flatMap((kind) => catalogue[kind]);
