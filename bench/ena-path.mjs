@@ -6,11 +6,13 @@
 import { EnaFunction } from '../dist/src/devices/ena/ena-function.js';
 import { DmaArena } from '../dist/src/drivers/dma-arena.js';
 import { EnaDriver } from '../dist/src/drivers/ena/driver.js';
+import { inlineWholePath } from '../dist/src/host/dataplane/engine.js';
 import { VirtualClock } from '../dist/src/lib/clock.js';
 import { Diagnostics } from '../dist/src/lib/diagnostics.js';
 import { copyBytes } from '../dist/src/net/copy.js';
 import { Switch } from '../dist/src/switch/switch.js';
 
+inlineWholePath();
 const isJson = process.argv.includes('--json');
 const placement = process.argv.includes('--llq') ? 'device' : 'host';
 const repetitions = 11;

@@ -27,6 +27,7 @@ type Window = {
   readonly writable: boolean;
   /** The guest's bytes from `iova` on; empty when remote. */
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly words: Int32Array;
   readonly remote: RemoteDma | null;
 };
@@ -41,6 +42,7 @@ export type WindowSpec = {
 };
 
 const noBytes = new Uint8Array(0);
+const noView = new DataView(noBytes.buffer);
 const noWords = new Int32Array(0);
 
 export class GuestMemory {
@@ -77,6 +79,7 @@ export class GuestMemory {
       readable,
       writable,
       bytes: mapped ? memory : noBytes,
+      view: mapped ? new DataView(memory.buffer, memory.byteOffset, size) : noView,
       words,
       remote: mapped ? null : memory.remote,
     });
@@ -144,6 +147,11 @@ export class GuestMemory {
   writableBytes(index: number): Uint8Array | null {
     const window = this.#windows[index] as Window;
     return window.writable && window.remote === null ? window.bytes : null;
+  }
+
+  /** The same bytes as numbers at any alignment; of a mapped window. */
+  view(index: number): DataView {
+    return (this.#windows[index] as Window).view;
   }
 
   /** The first DMA address of a window: `iova - base(i)` indexes its bytes. */

@@ -2,7 +2,7 @@
  * A frame out of the buffers that a guest posted: its first bytes are copied into the frame's
  * private head, the rest stays where it is. Every NIC's transmit queue has one.
  */
-import { copyBytes } from '../../net/copy.ts';
+import { copyBytes, copyWords, shortBytes } from '../../net/copy.ts';
 import { Frame, maxFrameBytes } from '../../net/frame.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 
@@ -37,7 +37,7 @@ export class FrameGather {
     const window = memory.locate(iova, length);
     if (window < 0) return gathered.badAddress;
     let bytes = memory.readableBytes(window);
-    let start = iova - memory.base(window);
+    let start = (iova - memory.base(window)) | 0; // windows are small enough
     if (bytes === null) {
       start = this.#bounced;
       bytes = this.#fetch(iova, length);
@@ -47,7 +47,9 @@ export class FrameGather {
     const room = Math.max(0, this.#headBytes - frame.headLength);
     const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
     if (inHead > 0) {
-      copyBytes(bytes, start, frame.head, frame.headLength, inHead);
+      if (inHead < shortBytes && bytes !== this.#bounce)
+        copyWords(memory.view(window), start, frame.headView, frame.headLength, inHead);
+      else copyBytes(bytes, start, frame.head, frame.headLength, inHead);
       frame.headLength += inHead;
       frame.length += inHead;
       if (inHead === length) return gathered.added;

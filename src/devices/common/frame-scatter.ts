@@ -1,4 +1,5 @@
 /** Frames into the buffers that a guest posted, straight from where they lie. */
+import { copyWords, shortBytes } from '../../net/copy.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 
@@ -14,7 +15,10 @@ export function scatter(
   if (window < 0) return false;
   const bytes = memory.writableBytes(window);
   if (bytes !== null) {
-    frame.copyPart(from, length, bytes, iova - memory.base(window));
+    const at = (iova - memory.base(window)) | 0; // windows are small enough
+    if (from === 0 && length === frame.headLength && length < shortBytes)
+      copyWords(frame.headView, 0, memory.view(window), at, length);
+    else frame.copyPart(from, length, bytes, at);
     return true;
   }
   const copy = new Uint8Array(length); // only for clients that share no memory

@@ -1,4 +1,10 @@
-/** One I/O completion queue: a ring of 2, 4 or 8 word entries that the device writes. */
+/**
+ * One I/O completion queue: a ring of 2, 4 or 8 word entries that the device writes.
+ *
+ * A driver looks at entries in their order, so a group of them is published by the word with the
+ * phase bit of its first one: that is kept back until the others stand in memory. One ordered store
+ * for a group instead of one for each entry.
+ */
 import {
   RX_CDESC_TIMESTAMP_WORD,
   rxCdesc,
@@ -20,16 +26,25 @@ export type CompletionQueueShape = {
   readonly interrupts: boolean;
 };
 
+const tx = txCdesc.fields;
+const rx = rxCdesc.fields;
+/** Entries that are published together at most: a driver that polls need not wait for the burst. */
+const groupEntries = 32;
+
 export class CompletionQueue {
   readonly shape: CompletionQueueShape;
   /** Submission queues that complete here. */
   users = 0;
   readonly ring: GuestRing;
-  /** The entry that the next completion goes to; fill it, then `push`. */
-  readonly tx = txCdesc.create();
-  readonly rx = rxCdesc.create();
+  /** Whether the entries have room for a time stamp. */
+  readonly stampsTx: boolean;
+  readonly stampsRx: boolean;
   readonly #vectors: Vectors;
   #written = 0;
+  /** The entry that publishes the group, its first word, and how many stand behind it. */
+  #first = 0;
+  #firstWord = 0;
+  #group = 0;
   /** Receive and transmit completions that no interrupt has told of. */
   #unsignalledRx = 0;
   #unsignalledTx = 0;
@@ -37,37 +52,37 @@ export class CompletionQueue {
   constructor(shape: CompletionQueueShape, memory: GuestMemory, vectors: Vectors) {
     this.shape = shape;
     this.ring = new GuestRing(memory, shape.iova, shape.depth, shape.entryBytes, 'write');
+    this.stampsTx = shape.entryBytes >= (TX_CDESC_TIMESTAMP_WORD + 2) * 4;
+    this.stampsRx = shape.entryBytes >= (RX_CDESC_TIMESTAMP_WORD + 2) * 4;
     this.#vectors = vectors;
   }
 
-  /** Whether the entries have room for a time stamp. */
-  get stampsTx(): boolean {
-    return this.shape.entryBytes >= (TX_CDESC_TIMESTAMP_WORD + 2) * 4;
-  }
-
-  get stampsRx(): boolean {
-    return this.shape.entryBytes >= (RX_CDESC_TIMESTAMP_WORD + 2) * 4;
-  }
-
-  /** Publishes `tx`, with `time` where the entry has room for it. The ring is attached. */
-  pushTx(time: DeviceTime | null): void {
-    const ring = this.ring;
-    const at = ring.at(this.#written);
-    if (this.stampsTx) stamp(ring.words, at + TX_CDESC_TIMESTAMP_WORD, time);
-    this.tx.phase = ring.phase(this.#written);
-    this.tx.store(ring.words, at);
-    this.#pushed();
+  /** A packet of queue `sqIndex` was sent, with `time` where there is room. The ring is attached. */
+  pushTx(requestId: number, sqIndex: number, sqHead: number, time: DeviceTime | null): void {
+    const { words } = this.ring;
+    const at = this.ring.at(this.#written);
+    words[at + tx.sub_qid.word] = sqIndex | ((sqHead & 0xffff) << tx.sq_head_idx.lsb);
+    if (this.stampsTx) stamp(words, at + TX_CDESC_TIMESTAMP_WORD, time);
+    this.#push(at, requestId);
     this.#unsignalledTx++;
   }
 
-  /** Publishes `rx`, likewise. */
-  pushRx(time: DeviceTime | null): void {
-    const ring = this.ring;
-    const at = ring.at(this.#written);
-    if (this.stampsRx) stamp(ring.words, at + RX_CDESC_TIMESTAMP_WORD, time);
-    this.rx.phase = ring.phase(this.#written);
-    this.rx.store(ring.words, at);
-    this.#pushed();
+  /** A buffer of `length` bytes was filled; `status`: what word 0 of the entry says of it. */
+  pushRx(
+    status: number,
+    length: number,
+    requestId: number,
+    hash: number,
+    sqIndex: number,
+    time: DeviceTime | null,
+  ): void {
+    const { words } = this.ring;
+    const at = this.ring.at(this.#written);
+    words[at + rx.length.word] = length | (requestId << rx.req_id.lsb);
+    words[at + rx.hash.word] = hash;
+    words[at + rx.sub_qid.word] = sqIndex;
+    if (this.stampsRx) stamp(words, at + RX_CDESC_TIMESTAMP_WORD, time);
+    this.#push(at, status);
     this.#unsignalledRx++;
   }
 
@@ -76,14 +91,33 @@ export class CompletionQueue {
     this.#unsignalledTx++;
   }
 
-  #pushed(): void {
-    this.ring.push(this.#written);
-    this.#written = (this.#written + 1) | 0;
+  /** Writes the word of the current entry that has the phase bit, or keeps it back. */
+  #push(at: number, word0: number): void {
+    const { ring } = this;
+    const index = this.#written;
+    const word = word0 | (ring.phase(index) << tx.phase.lsb);
+    if (this.#group === 0) {
+      this.#first = index;
+      this.#firstWord = word;
+    } else {
+      ring.words[at] = word;
+      ring.push(index);
+    }
+    this.#written = (index + 1) | 0;
+    if (++this.#group === groupEntries) this.#publish();
   }
 
-  /** Ends a burst: raises the vector when there is something new. */
+  #publish(): void {
+    const { ring } = this;
+    this.#group = 0;
+    Atomics.store(ring.words, ring.at(this.#first), this.#firstWord);
+    ring.push(this.#first);
+  }
+
+  /** Ends a burst: publishes what was pushed and raises the vector when there is something new. */
   flush(): void {
     if (this.#unsignalledTx + this.#unsignalledRx === 0) return;
+    if (this.#group > 0) this.#publish();
     const isRx = this.#unsignalledRx > 0;
     this.#unsignalledTx = 0;
     this.#unsignalledRx = 0;

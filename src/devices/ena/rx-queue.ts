@@ -2,7 +2,7 @@
  * One receive submission queue: takes the buffers that the driver posted, copies frames into them
  * and completes them, one completion entry per buffer.
  */
-import { L3_PROTO, L4_PROTO, rxDesc } from '../../defs/ena-io.ts';
+import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc } from '../../defs/ena-io.ts';
 import { ethernet } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
@@ -16,6 +16,15 @@ import { enaRules } from './rules.ts';
 import type { QueueHost, SubmissionQueueShape } from './tx-queue.ts';
 
 const descriptorBytes = 16;
+
+const C = rxCdesc.fields;
+const BUFFER = 1 << C.buffer.lsb;
+const FIRST = 1 << C.first.lsb;
+const LAST = 1 << C.last.lsb;
+const L3_CSUM_ERR = 1 << C.l3_csum_err.lsb;
+const L4_CSUM_ERR = 1 << C.l4_csum_err.lsb;
+const L4_CSUM_CHECKED = 1 << C.l4_csum_checked.lsb;
+const IPV4_FRAG = 1 << C.ipv4_frag.lsb;
 
 /** What a descriptor's length says: 0 is 64 KiB. */
 const roomOf = (length: number): number => (length === 0 ? 65_536 : length);
@@ -140,45 +149,38 @@ export class RxQueue {
   }
 
   #complete(frame: Frame, buffers: number, hash: number): void {
-    const entry = this.cq.rx;
     const { settings } = this.#host;
+    const { cq } = this;
+    const { index } = this.shape;
     const time = settings.stampRx ? this.#host.time : null;
     time?.read();
-    for (let i = 0; i < buffers; i++) {
-      entry.clear();
-      entry.first = i === 0 ? 1 : 0;
-      entry.buffer = 1;
-      entry.length = this.#room[i] as number;
-      entry.req_id = this.#requestId[i] as number;
-      entry.sub_qid = this.shape.index;
-      if (i === buffers - 1) {
-        entry.last = 1;
-        entry.hash = hash;
-        this.#verdicts(frame);
-      }
-      this.cq.pushRx(time);
+    const last = buffers - 1;
+    let status: number = BUFFER | FIRST;
+    for (let i = 0; i < last; i++) {
+      cq.pushRx(status, this.#room[i] as number, this.#requestId[i] as number, 0, index, time);
+      status = BUFFER;
     }
+    status |= LAST | verdicts(frame);
+    const length = this.#room[last] as number;
+    cq.pushRx(status, length, this.#requestId[last] as number, hash, index, time);
   }
+}
 
-  /** What the parser and the checksum check found; valid in the last entry. */
-  #verdicts(frame: Frame): void {
-    const entry = this.cq.rx;
-    verifySums(frame);
-    const { ipVersion, l4Protocol, fragment: part, l3Offset } = frame.headers;
-    if (ipVersion !== 0) entry.src_vlan_cnt = (l3Offset - ethernet.bytes) / ethernet.tagBytes;
-    if (ipVersion === 4) {
-      entry.l3_proto_idx = L3_PROTO.ipv4;
-      entry.l3_csum_err = frame.ipv4Sum === sumVerdict.right ? 0 : 1;
-    } else if (ipVersion === 6) entry.l3_proto_idx = L3_PROTO.ipv6;
-    if (part !== fragment.none) {
-      entry.ipv4_frag = ipVersion === 4 ? 1 : 0;
-      return;
-    }
-    if (l4Protocol === ipProtocol.tcp) entry.l4_proto_idx = L4_PROTO.tcp;
-    else if (l4Protocol === ipProtocol.udp) entry.l4_proto_idx = L4_PROTO.udp;
-    else return;
-    if (frame.l4Sum === sumVerdict.unknown) return;
-    entry.l4_csum_checked = 1;
-    entry.l4_csum_err = frame.l4Sum === sumVerdict.right ? 0 : 1;
-  }
+/** What the parser and the checksum check found; valid in the last entry. */
+function verdicts(frame: Frame): number {
+  verifySums(frame);
+  const { ipVersion, l4Protocol, fragment: part, l3Offset } = frame.headers;
+  if (ipVersion === 0) return 0;
+  let status = ((l3Offset - ethernet.bytes) / ethernet.tagBytes) << C.src_vlan_cnt.lsb;
+  if (ipVersion === 4) {
+    status |= L3_PROTO.ipv4 << C.l3_proto_idx.lsb;
+    if (frame.ipv4Sum !== sumVerdict.right) status |= L3_CSUM_ERR;
+  } else status |= L3_PROTO.ipv6 << C.l3_proto_idx.lsb;
+  if (part !== fragment.none) return ipVersion === 4 ? status | IPV4_FRAG : status;
+  if (l4Protocol === ipProtocol.tcp) status |= L4_PROTO.tcp << C.l4_proto_idx.lsb;
+  else if (l4Protocol === ipProtocol.udp) status |= L4_PROTO.udp << C.l4_proto_idx.lsb;
+  else return status;
+  if (frame.l4Sum === sumVerdict.unknown) return status;
+  status |= L4_CSUM_CHECKED;
+  return frame.l4Sum === sumVerdict.right ? status : status | L4_CSUM_ERR;
 }

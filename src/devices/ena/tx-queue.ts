@@ -37,6 +37,23 @@ export type SubmissionQueueShape = {
 };
 
 const descriptorWords = descriptorBytes / 4;
+const D = txDesc.fields;
+const bit = (field: { readonly lsb: number }): number => 1 << field.lsb;
+/** In word 0: what tells a packet of one plain descriptor from all others. */
+const SHAPE =
+  bit(D.reserved22) |
+  bit(D.meta_desc) |
+  bit(D.phase) |
+  bit(D.reserved1) |
+  bit(D.first) |
+  bit(D.last);
+const WHOLE = bit(D.first) | bit(D.last);
+const COMP_REQ = bit(D.comp_req);
+/** In word 1. */
+const TSO_EN = bit(D.tso_en);
+const L3_CSUM_EN = bit(D.l3_csum_en);
+const L4_CSUM_EN = bit(D.l4_csum_en);
+const L4_CSUM_PARTIAL = bit(D.l4_csum_partial);
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
 export type TxQueueShape = SubmissionQueueShape & {
@@ -68,6 +85,9 @@ export class TxQueue implements Sendable {
   readonly #gather: FrameGather;
   readonly #headWords: Int32Array;
   readonly #sender: PacedSender;
+  /** The driver hears of each packet, whether it asks for it or not. */
+  readonly #completesAll: boolean;
+  readonly #writesHead: boolean;
   /** Segment size and length of the headers, as the last meta descriptor stored them. */
   #mss = 0;
   #l3l4Bytes = 0;
@@ -84,6 +104,9 @@ export class TxQueue implements Sendable {
     this.#gather = new FrameGather(host.memory);
     this.#headWords = new Int32Array(this.#gather.frame.head.buffer);
     this.#sender = new PacedSender(this, host);
+    const { policy } = shape;
+    this.#completesAll = policy === COMPLETION_POLICY.DESC || policy === COMPLETION_POLICY.HEAD;
+    this.#writesHead = policy >= COMPLETION_POLICY.HEAD_ON_DEMAND;
     this.#ring = new GuestRing(memory, shape.iova, shape.depth, shape.entry.entryBytes, 'read');
     this.#headWord = new GuestRing(host.memory, shape.headWriteback, 1, 4, 'write');
     this.#headers = shape.entry.headerRing ? headerRing(shape, memory) : null;
@@ -98,10 +121,6 @@ export class TxQueue implements Sendable {
   attach(): boolean {
     const hasHeaders = this.#headers === null || this.#headers.attach();
     return this.#ring.attach() && hasHeaders && (!this.#writesHead || this.#headWord.attach());
-  }
-
-  get #writesHead(): boolean {
-    return this.shape.policy >= COMPLETION_POLICY.HEAD_ON_DEMAND;
   }
 
   /** The driver's tail, 16 bits, free-running: sends every packet that is complete. */
@@ -146,9 +165,36 @@ export class TxQueue implements Sendable {
 
   /** False: the rest of the ring holds no complete packet, or the function has failed. */
   sendOne(): boolean {
+    const at = this.#head;
+    const ring = this.#ring;
     this.#gather.begin(headBytes);
-    const { frame } = this.#gather;
     if (!this.#entry.cachesMeta) this.#forgetMeta();
+    ring.pull(at);
+    if (this.#entry.headerBytes > 0) return this.#sendAny();
+    const { words } = ring;
+    const wordAt = ring.at(at);
+    const word0 = words[wordAt] as number;
+    const word1 = words[wordAt + 1] as number;
+    if ((word0 & SHAPE) !== (WHOLE | (ring.phase(at) << D.phase.lsb)) || (word1 & TSO_EN) !== 0)
+      return this.#sendAny();
+    const word3 = words[wordAt + 3] as number;
+    const iova = (word3 & 0xffff) * 2 ** 32 + ((words[wordAt + 2] as number) >>> 0);
+    const outcome = this.#gather.add(iova, word0 & 0xffff);
+    if (outcome !== gathered.added) return this.#failBuffer(outcome, at);
+    const { frame } = this.#gather;
+    frame.offload = offloadOf(word1);
+    this.#head = at + 1;
+    this.#transmit(frame);
+    if (this.#completesAll || (word0 & COMP_REQ) !== 0) {
+      const idHi = (word0 >>> D.req_id_hi.lsb) & 0x3f;
+      this.#complete((idHi << 10) | (word1 >>> D.req_id_lo.lsb));
+    }
+    return true;
+  }
+
+  /** A packet of any shape. */
+  #sendAny(): boolean {
+    const { frame } = this.#gather;
     let requestId = 0;
     let wantsCompletion = 0;
     let tso = 0;
@@ -197,9 +243,7 @@ export class TxQueue implements Sendable {
         frame.mss = this.#mss;
       }
       this.#transmit(frame);
-      const { policy } = this.shape;
-      const always = policy === COMPLETION_POLICY.DESC || policy === COMPLETION_POLICY.HEAD;
-      if (always || wantsCompletion === 1) this.#complete(requestId);
+      if (this.#completesAll || wantsCompletion === 1) this.#complete(requestId);
       return true;
     }
     return false; // the rest of the packet has not been posted yet
@@ -252,7 +296,10 @@ export class TxQueue implements Sendable {
     const desc = this.#desc;
     const iova = desc.addr_hi * 2 ** 32 + desc.buff_addr_lo;
     const outcome = this.#gather.add(iova, desc.length);
-    if (outcome === gathered.added) return true;
+    return outcome === gathered.added || this.#failBuffer(outcome, at);
+  }
+
+  #failBuffer(outcome: number, at: number): false {
     if (outcome === gathered.badAddress) return this.#fail(enaRules['tx-bad-address'], at);
     if (outcome === gathered.tooLong) return this.#fail(enaRules['tx-too-long'], at);
     return this.#fail(enaRules['tx-too-many-descs'], at);
@@ -290,20 +337,22 @@ export class TxQueue implements Sendable {
       this.cq.touch();
       return;
     }
-    const entry = this.cq.tx;
-    entry.clear();
-    entry.req_id = requestId;
-    entry.sub_qid = this.shape.index;
-    entry.sq_head_idx = this.#head;
     const { settings, time } = this.#host;
     if (settings.stampTx) time.read();
-    this.cq.pushTx(settings.stampTx ? time : null);
+    this.cq.pushTx(requestId, this.shape.index, this.#head, settings.stampTx ? time : null);
   }
 
   #fail(rule: Rule, at: number): false {
     this.#host.fail(rule, () => `Tx queue ${this.shape.index}, descriptor ${at & 0xffff}`);
     return false;
   }
+}
+
+/** The checksums that word 1 of a packet's first descriptor asks for. */
+function offloadOf(word1: number): number {
+  const ipv4 = (word1 & L3_CSUM_EN) === 0 ? 0 : checksum.ipv4;
+  if ((word1 & L4_CSUM_EN) === 0) return ipv4;
+  return ipv4 | ((word1 & L4_CSUM_PARTIAL) === 0 ? checksum.l4 : checksum.l4Partial);
 }
 
 /** It follows the ring of descriptors. */

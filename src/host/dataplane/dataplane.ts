@@ -15,6 +15,7 @@ import type {
   DataplaneEvent,
   FunctionCommand,
 } from './config.ts';
+import { inlineWholePath } from './engine.ts';
 
 export type {
   DataplaneCommand,
@@ -39,6 +40,7 @@ export class Dataplane {
   #failure: Error | null = null;
 
   private constructor(config: DataplaneConfig) {
+    inlineWholePath();
     this.#wakeFd = createEventFd();
     const workerData: WorkerData = { config, wakeFd: this.#wakeFd };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
