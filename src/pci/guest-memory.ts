@@ -20,13 +20,17 @@ export interface RemoteDma {
 export const maxWindowBytes = 2 ** 31;
 export const maxDmaAddress = 2 ** 52;
 
-type Window = {
+/** Valid until the next removal of any window. */
+export type DmaWindow = {
+  /** The first DMA address: `address - iova` indexes the bytes. */
   readonly iova: number;
   readonly end: number;
   readonly readable: boolean;
   readonly writable: boolean;
-  /** The guest's bytes from `iova` on; empty when remote. */
-  readonly bytes: Uint8Array;
+  /** The guest's bytes from `iova` on; null when they may not be read or written, or are remote. */
+  readonly toRead: Uint8Array | null;
+  readonly toWrite: Uint8Array | null;
+  /** The same bytes as numbers at any alignment, and as words; empty when remote. */
   readonly view: DataView;
   readonly words: Int32Array;
   readonly remote: RemoteDma | null;
@@ -41,18 +45,16 @@ export type WindowSpec = {
   readonly writable: boolean;
 };
 
-const noBytes = new Uint8Array(0);
-const noView = new DataView(noBytes.buffer);
+const noView = new DataView(new ArrayBuffer(0));
 const noWords = new Int32Array(0);
 
 export class GuestMemory {
   /** Changes whenever a window was removed. */
   generation = 0;
-  #windows: Window[] = [];
-  /** Indexes of the windows, by address. */
-  #order: number[] = [];
+  /** By address. */
+  #windows: DmaWindow[] = [];
   /** The window of the last hit: most accesses fall into the same one. */
-  #last = 0;
+  #last: DmaWindow | null = null;
 
   /** One mapped, writable window at address 0: for tests and in-process drivers. */
   static over(bytes: Uint8Array, iova = 0): GuestMemory {
@@ -78,7 +80,8 @@ export class GuestMemory {
       end: iova + size,
       readable,
       writable,
-      bytes: mapped ? memory : noBytes,
+      toRead: mapped && readable ? memory : null,
+      toWrite: mapped && writable ? memory : null,
       view: mapped ? new DataView(memory.buffer, memory.byteOffset, size) : noView,
       words,
       remote: mapped ? null : memory.remote,
@@ -87,12 +90,7 @@ export class GuestMemory {
   }
 
   #sort(): void {
-    const windows = this.#windows;
-    const byAddress = (a: number, b: number): number => {
-      const [one, two] = [windows[a] as Window, windows[b] as Window];
-      return one.iova - two.iova || one.end - two.end;
-    };
-    this.#order = windows.map((_, index) => index).sort(byAddress);
+    this.#windows.sort((one, two) => one.iova - two.iova || one.end - two.end);
   }
 
   /** Removes every window that lies inside the range; returns how many there were. */
@@ -111,79 +109,51 @@ export class GuestMemory {
   }
 
   #invalidate(): void {
-    this.#last = 0;
-    this.#sort();
+    this.#last = null;
     this.generation++;
   }
 
-  /** The window that holds all of `iova` .. `iova + length`, or -1. Valid until the next removal. */
-  locate(iova: number, length: number): number {
+  /** The window that holds all of `iova` .. `iova + length`, or null. */
+  locate(iova: number, length: number): DmaWindow | null {
     const end = iova + length;
-    const windows = this.#windows;
-    const hit = windows[this.#last];
-    if (hit !== undefined && iova >= hit.iova && end <= hit.end) return this.#last;
+    const last = this.#last;
+    if (last !== null && iova >= last.iova && end <= last.end) return last;
     // The last window that starts at or before `iova`: of overlapping ones it reaches furthest.
-    const order = this.#order;
+    const windows = this.#windows;
     let low = 0;
-    let high = order.length;
+    let high = windows.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((windows[order[middle] as number] as Window).iova <= iova) low = middle + 1;
+      if ((windows[middle] as DmaWindow).iova <= iova) low = middle + 1;
       else high = middle;
     }
-    if (low === 0) return -1;
-    const index = order[low - 1] as number;
-    if (end > (windows[index] as Window).end) return -1;
-    this.#last = index;
-    return index;
-  }
-
-  /** The bytes of a mapped window that may be read; null when it is remote or not readable. */
-  readableBytes(index: number): Uint8Array | null {
-    const window = this.#windows[index] as Window;
-    return window.readable && window.remote === null ? window.bytes : null;
-  }
-
-  writableBytes(index: number): Uint8Array | null {
-    const window = this.#windows[index] as Window;
-    return window.writable && window.remote === null ? window.bytes : null;
-  }
-
-  /** The same bytes as numbers at any alignment; of a mapped window. */
-  view(index: number): DataView {
-    return (this.#windows[index] as Window).view;
-  }
-
-  /** The first DMA address of a window: `iova - base(i)` indexes its bytes. */
-  base(index: number): number {
-    return (this.#windows[index] as Window).iova;
+    const found = windows[low - 1];
+    if (found === undefined || end > found.end) return null;
+    this.#last = found;
+    return found;
   }
 
   /** Copies `length` bytes at `iova` to `into[at..]`; false when they cannot be read. */
   read(iova: number, length: number, into: Uint8Array, at: number): boolean {
-    const index = this.locate(iova, length);
-    if (index < 0) return false;
-    const window = this.#windows[index] as Window;
-    if (!window.readable) return false;
+    const window = this.locate(iova, length);
+    if (window === null || !window.readable) return false;
     if (window.remote !== null) return window.remote.read(iova, into.subarray(at, at + length));
+    const bytes = window.toRead as Uint8Array;
     const start = iova - window.iova;
-    if (length <= 64)
-      for (let i = 0; i < length; i++) into[at + i] = window.bytes[start + i] as number;
-    else into.set(window.bytes.subarray(start, start + length), at);
+    if (length <= 64) for (let i = 0; i < length; i++) into[at + i] = bytes[start + i] as number;
+    else into.set(bytes.subarray(start, start + length), at);
     return true;
   }
 
   /** Copies `length` bytes from `from[at..]` to `iova`; false when they cannot be written. */
   write(iova: number, from: Uint8Array, at: number, length: number): boolean {
-    const index = this.locate(iova, length);
-    if (index < 0) return false;
-    const window = this.#windows[index] as Window;
-    if (!window.writable) return false;
+    const window = this.locate(iova, length);
+    if (window === null || !window.writable) return false;
     if (window.remote !== null) return window.remote.write(iova, from.subarray(at, at + length));
+    const bytes = window.toWrite as Uint8Array;
     const start = iova - window.iova;
-    if (length <= 64)
-      for (let i = 0; i < length; i++) window.bytes[start + i] = from[at + i] as number;
-    else window.bytes.set(from.subarray(at, at + length), start);
+    if (length <= 64) for (let i = 0; i < length; i++) bytes[start + i] = from[at + i] as number;
+    else bytes.set(from.subarray(at, at + length), start);
     return true;
   }
 
@@ -193,9 +163,8 @@ export class GuestMemory {
    */
   range(iova: number, sizeBytes: number, use: 'read' | 'write' | 'both'): DmaRange | null {
     if (iova % 4 !== 0 || sizeBytes % 4 !== 0 || sizeBytes <= 0) return null;
-    const index = this.locate(iova, sizeBytes);
-    if (index < 0) return null;
-    const window = this.#windows[index] as Window;
+    const window = this.locate(iova, sizeBytes);
+    if (window === null) return null;
     if ((use !== 'write' && !window.readable) || (use !== 'read' && !window.writable)) return null;
     if (window.remote === null)
       return new DmaRange(this.generation, window.words, (iova - window.iova) >>> 2, null, iova);

@@ -211,6 +211,6 @@ test('after any end of a connection the next client finds a fresh function', () 
     harness.turn();
     assert.equal(harness.connected, false);
     assert.equal(harness.fn.config.command, 0);
-    assert.equal(harness.endpoint.memory.locate(0, 1), -1);
+    assert.equal(harness.endpoint.memory.locate(0, 1), null);
   }
 });

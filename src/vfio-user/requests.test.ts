@@ -267,7 +267,7 @@ test('an unmapped range is gone, its neighbours stay, and all can go at once', (
   const generation = memory.generation;
   assert.deepEqual(wordsOf(client.unmap(0x10000, 0x10000)), [24, 0, 0x10000, 0, 0x10000, 0]);
   assert.notEqual(memory.generation, generation);
-  const found = () => [0, 0x10000, 0x20000].map((iova) => memory.locate(iova, 0x10000) >= 0);
+  const found = () => [0, 0x10000, 0x20000].map((iova) => memory.locate(iova, 0x10000) !== null);
   assert.deepEqual(found(), [true, false, true]);
   assert.deepEqual(wordsOf(client.unmap(0, 0, 2)), [24, 2, 0, 0, 0, 0]);
   assert.deepEqual(found(), [false, false, false]);
@@ -301,7 +301,7 @@ test('a guest of several gibibytes is reached everywhere, across the seams as we
     assert.equal(memory.read(2 ** 32 + at, 16, back, 0), true);
     assert.deepEqual(back, mark);
   }
-  assert.equal(memory.locate(2 ** 32 + size - 8, 16), -1);
+  assert.equal(memory.locate(2 ** 32 + size - 8, 16), null);
 });
 
 test('sealed memory can be demanded', () => {

@@ -62,7 +62,7 @@ test('a client that leaves takes its windows and interrupts along, and the next 
   first.close();
   poller.wait(100);
   assert.equal(fn.log.at(-1), 'reset detach');
-  assert.equal(endpoint.memory.locate(0, 1), -1);
+  assert.equal(endpoint.memory.locate(0, 1), null);
   endpoint.interrupts.raise(0);
   assert.equal(endpoint.droppedInterrupts, 1);
   const second = connect();

@@ -33,11 +33,10 @@ export class FrameGather {
     const { frame } = this;
     if (length === 0) return gathered.added;
     if (frame.length + length > maxFrameBytes) return gathered.tooLong;
-    const memory = this.#memory;
-    const window = memory.locate(iova, length);
-    if (window < 0) return gathered.badAddress;
-    let bytes = memory.readableBytes(window);
-    let start = (iova - memory.base(window)) | 0; // windows are small enough
+    const window = this.#memory.locate(iova, length);
+    if (window === null) return gathered.badAddress;
+    let bytes = window.toRead;
+    let start = (iova - window.iova) | 0; // windows are small enough
     if (bytes === null) {
       start = this.#bounced;
       bytes = this.#fetch(iova, length);
@@ -48,7 +47,7 @@ export class FrameGather {
     const inHead = frame.segmentCount > 0 ? 0 : Math.min(length, room);
     if (inHead > 0) {
       if (inHead < shortBytes && bytes !== this.#bounce)
-        copyWords(memory.view(window), start, frame.headView, frame.headLength, inHead);
+        copyWords(window.view, start, frame.headView, frame.headLength, inHead);
       else copyBytes(bytes, start, frame.head, frame.headLength, inHead);
       frame.headLength += inHead;
       frame.length += inHead;

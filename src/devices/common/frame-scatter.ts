@@ -12,12 +12,12 @@ export function scatter(
   length: number,
 ): boolean {
   const window = memory.locate(iova, length);
-  if (window < 0) return false;
-  const bytes = memory.writableBytes(window);
+  if (window === null) return false;
+  const bytes = window.toWrite;
   if (bytes !== null) {
-    const at = (iova - memory.base(window)) | 0; // windows are small enough
+    const at = (iova - window.iova) | 0; // windows are small enough
     if (from === 0 && length === frame.headLength && length < shortBytes)
-      copyWords(frame.headView, 0, memory.view(window), at, length);
+      copyWords(frame.headView, 0, window.view, at, length);
     else frame.copyPart(from, length, bytes, at);
     return true;
   }

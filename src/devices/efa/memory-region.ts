@@ -73,13 +73,13 @@ export class MemoryRegion {
       const iova = this.#dmaAddress(at);
       const part = Math.min(left, this.#contiguous(at, left));
       const window = memory.locate(iova, part);
-      if (window < 0) return false;
-      const bytes = memory.readableBytes(window);
+      if (window === null) return false;
+      const bytes = window.toRead;
       if (bytes === null) {
         const start = room.take(part);
         if (start < 0 || !memory.read(iova, part, room.bytes, start)) return false;
         if (!frame.add(room.bytes, start, part)) return false;
-      } else if (!frame.add(bytes, iova - memory.base(window), part)) return false;
+      } else if (!frame.add(bytes, iova - window.iova, part)) return false;
       at += part;
       left -= part;
     }
@@ -102,14 +102,14 @@ export class MemoryRegion {
       const iova = this.#dmaAddress(at);
       const part = Math.min(left, this.#contiguous(at, left));
       const window = memory.locate(iova, part);
-      if (window < 0) return false;
-      const bytes = memory.writableBytes(window);
+      if (window === null) return false;
+      const bytes = window.toWrite;
       if (bytes === null) {
         const start = room.take(part);
         if (start < 0) return false;
         frame.copyPart(source, part, room.bytes, start);
         if (!memory.write(iova, room.bytes, start, part)) return false;
-      } else frame.copyPart(source, part, bytes, iova - memory.base(window));
+      } else frame.copyPart(source, part, bytes, iova - window.iova);
       at += part;
       left -= part;
       source += part;

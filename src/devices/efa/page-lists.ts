@@ -51,8 +51,8 @@ export class PageLists {
 
   /** A huge page may lie in several windows of memory: its first and last bytes must be there. */
   #isMapped(page: number, pageBytes: number): boolean {
-    if (this.#memory.locate(page, Math.min(pageBytes, 4096)) < 0) return false;
-    return pageBytes <= 4096 || this.#memory.locate(page + pageBytes - 4096, 4096) >= 0;
+    if (this.#memory.locate(page, Math.min(pageBytes, 4096)) === null) return false;
+    return pageBytes <= 4096 || this.#memory.locate(page + pageBytes - 4096, 4096) !== null;
   }
 
   #fill(list: PageList, pages: Float64Array): boolean {

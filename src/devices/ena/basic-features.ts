@@ -173,7 +173,7 @@ function takeHostInfo(call: FeatureCall, settings: Settings, memory: GuestMemory
   const iova = cmd.os_info_hi * 2 ** 32 + cmd.os_info_lo;
   const debug = cmd.debug_hi * 2 ** 32 + cmd.debug_lo;
   // The driver writes to it, for whoever looks into a guest from outside; the card never does.
-  if (debug !== 0 && cmd.debug_area_size > 0 && memory.locate(debug, cmd.debug_area_size) < 0)
+  if (debug !== 0 && cmd.debug_area_size > 0 && memory.locate(debug, cmd.debug_area_size) === null)
     return call.refuse(enaRules['debug-area-memory'], () => `0x${debug.toString(16)}`);
   // A driver without a host info page leaves the address zero and sets the debug area only.
   if (iova === 0) return STATUS.SUCCESS;

@@ -43,6 +43,7 @@ export class RxQueue {
   readonly #address: Float64Array;
   readonly #room: Int32Array;
   readonly #requestId: Int32Array;
+  /** In descriptors, modulo 2^32: what was used, and what the driver has posted. */
   #head = 0;
   #tail = 0;
 
@@ -73,16 +74,17 @@ export class RxQueue {
       this.#host.fail(enaRules['doorbell-range'], () => `Rx queue ${this.shape.index}: ${tail}`);
       return;
     }
-    this.#tail = this.#head + posted;
+    this.#tail = (this.#head + posted) | 0;
     this.#host.port.drain(this.shape.index);
   }
 
   /** Bytes of the buffers that one frame could be given now. */
   room(): number {
     if (!this.#ring.attach()) return 0;
-    const last = Math.min(this.#tail, this.#head + this.#maxDescs);
+    const count = Math.min((this.#tail - this.#head) | 0, this.#maxDescs);
     let bytes = 0;
-    for (let at = this.#head; at < last; at++) {
+    for (let i = 0; i < count; i++) {
+      const at = (this.#head + i) | 0;
       this.#ring.pull(at);
       this.#desc.load(this.#ring.words, this.#ring.at(at));
       bytes += roomOf(this.#desc.length);
@@ -101,7 +103,7 @@ export class RxQueue {
     if (buffers <= 0) return buffers === 0 ? R.rxNoBuffer : R.rxTooLong;
     if (!this.#scatter(frame, buffers)) return R.rxBadAddress;
     this.#complete(frame, buffers, hash);
-    this.#head += buffers;
+    this.#head = (this.#head + buffers) | 0;
     this.packets++;
     this.bytes += frame.length;
     return R.delivered;
@@ -114,7 +116,7 @@ export class RxQueue {
     let count = 0;
     while (capacity < length) {
       if (count === this.#maxDescs) return -1;
-      const at = this.#head + count;
+      const at = (this.#head + count) | 0;
       if (at === this.#tail) return 0;
       this.#ring.pull(at);
       desc.load(this.#ring.words, this.#ring.at(at));

@@ -91,7 +91,7 @@ export class TxQueue implements Sendable {
   /** Segment size and length of the headers, as the last meta descriptor stored them. */
   #mss = 0;
   #l3l4Bytes = 0;
-  /** In entries: what was sent, and what the driver has posted. */
+  /** In entries, modulo 2^32: what was sent, and what the driver has posted. */
   #head = 0;
   #tail = 0;
 
@@ -131,13 +131,11 @@ export class TxQueue implements Sendable {
       return;
     }
     const before = this.#tail;
-    this.#tail = this.#head + posted;
+    this.#tail = (this.#head + posted) | 0;
     const { maxBurstEntries } = this.#entry;
-    if (maxBurstEntries > 0 && this.#tail - before > maxBurstEntries) {
-      this.#host.fail(
-        enaRules['tx-burst'],
-        () => `${this.#tail - before} entries, at most ${maxBurstEntries}`,
-      );
+    const added = (this.#tail - before) | 0;
+    if (maxBurstEntries > 0 && added > maxBurstEntries) {
+      this.#host.fail(enaRules['tx-burst'], () => `${added} entries, at most ${maxBurstEntries}`);
       return;
     }
     this.#sender.kick();
@@ -183,7 +181,7 @@ export class TxQueue implements Sendable {
     if (outcome !== gathered.added) return this.#failBuffer(outcome, at);
     const { frame } = this.#gather;
     frame.offload = offloadOf(word1);
-    this.#head = at + 1;
+    this.#head = (at + 1) | 0;
     this.#transmit(frame);
     if (this.#completesAll || (word0 & COMP_REQ) !== 0) {
       const idHi = (word0 >>> D.req_id_hi.lsb) & 0x3f;
@@ -215,14 +213,14 @@ export class TxQueue implements Sendable {
       first = 0;
       const at = entryAt;
       if (++slot === slots) {
-        entryAt++;
+        entryAt = (entryAt + 1) | 0;
         slot = 0;
         slots = this.#entry.moreDescs;
       }
       if (desc.meta_desc === 1) {
         this.#takeMeta();
         if (desc.last === 0) continue;
-        this.#head = at + 1; // meta alone: nothing to send
+        this.#head = (at + 1) | 0; // meta alone: nothing to send
         return true;
       }
       if (data === 0) {
@@ -237,7 +235,7 @@ export class TxQueue implements Sendable {
       data++;
       if (!this.#addBuffer(at)) return false;
       if (desc.last === 0) continue;
-      this.#head = at + 1;
+      this.#head = (at + 1) | 0;
       if (tso === 1) {
         if (this.#mss === 0) return this.#fail(enaRules['tx-no-meta'], at);
         frame.mss = this.#mss;
