@@ -1,7 +1,7 @@
 /**
  * A bounded queue of copied frames in one ring of bytes: no allocation per frame, whatever its size.
  *
- * Each record is a header of four words (length; sums and mss; tag; bytes used in all) and the frame,
+ * Each record is a header of four words (length; sums, tunnel and mss; tag; bytes used in all) and the frame,
  * padded to 16 bytes. Records do not wrap: one that would is put at the ring's start instead.
  */
 import { type Frame, maxFrameBytes } from './frame.ts';
@@ -44,7 +44,8 @@ export class FrameQueue {
     }
     const word = this.#tail >>> 2;
     this.#words[word] = frame.length;
-    this.#words[word + 1] = frame.ipv4Sum | (frame.l4Sum << 8) | (frame.mss << 16);
+    const sums = frame.ipv4Sum | (frame.l4Sum << 2);
+    this.#words[word + 1] = sums | (frame.innerAt << 4) | (frame.mss << 16);
     this.#words[word + 2] = tag;
     this.#words[word + 3] = skip + size;
     frame.copyTo(this.#bytes, this.#tail + headerBytes);
@@ -61,12 +62,20 @@ export class FrameQueue {
     if (this.#words[this.#head >>> 2] === -1) this.#head = 0;
     const word = this.#head >>> 2;
     frame.load(this.#bytes, this.#head + headerBytes, this.#words[word] as number);
-    frame.ipv4Sum = (this.#words[word + 1] as number) & 0xff;
-    frame.l4Sum = ((this.#words[word + 1] as number) >>> 8) & 0xff;
-    frame.mss = (this.#words[word + 1] as number) >>> 16;
+    const facts = this.#words[word + 1] as number;
+    frame.ipv4Sum = facts & 3;
+    frame.l4Sum = (facts >>> 2) & 3;
+    frame.innerAt = (facts >>> 4) & 0xff;
+    frame.mss = facts >>> 16;
     frame.parse();
     this.tag = this.#words[word + 2] as number;
     return true;
+  }
+
+  /** The tag of the frame that is the next to leave, of which there must be one. */
+  get nextTag(): number {
+    const at = this.#words[this.#head >>> 2] === -1 ? 0 : this.#head >>> 2;
+    return this.#words[at + 2] as number;
   }
 
   /** Removes the frame that `peek` showed. */

@@ -25,6 +25,13 @@ export interface Port {
   readonly linkLocalExceeded: number;
   /** Packets that were lost because no more connections can be tracked. */
   readonly trackingExceeded: number;
+  /** Connections that can still be tracked. */
+  readonly trackingAvailable: number;
+  /** Packets that waited or were lost because there were too many bytes: for the guest, from it. */
+  readonly bandwidthInExceeded: number;
+  readonly bandwidthOutExceeded: number;
+  /** As above, because there were too many packets. */
+  readonly packetRateExceeded: number;
   /** From now on `endpoint` is given the frames of this port; null: nobody is. */
   connect(endpoint: Endpoint | null): void;
   /** The port's own address is `mac` from now on; false: it belongs to another port. */

@@ -17,6 +17,8 @@ export interface Forwarder {
   readonly rule: string | null;
   portAdded(port: SwitchPort): void;
   portRemoved(port: SwitchPort): void;
+  /** Connections that the port's guest can still have tracked; absent where none ever is. */
+  trackingAvailable?(port: SwitchPort): number;
 }
 
 /** What a forwarder may ask of the switch while it decides. */
@@ -41,6 +43,13 @@ export interface Delivery {
    * timers and sockets too; whoever is not inside a burst calls `flush` after the last one.
    */
   send(to: SwitchPort, frame: Frame): void;
+  /** As `send`, for a frame from outside: it counts against what `to` may be sent. */
+  arrive(to: SwitchPort, frame: Frame): Reason;
+  /**
+   * Whether a frame may leave the network now. `delivered`: it may. `queued`: it will be forwarded
+   * once more when it may. Else the reason why it is lost.
+   */
+  mayLeave(from: SwitchPort, frame: Frame): Reason;
   /** The burst's time, in nanoseconds. */
   now(): number;
 }

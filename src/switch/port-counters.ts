@@ -15,9 +15,13 @@ export const counter = {
   /** Plus a reason's code. */
   txReason: 4,
   rxReason: 4 + reasonCount,
+  /** Packets that an allowance let wait or drop, as ENA's driver names them. */
+  bwInExceeded: 4 + 2 * reasonCount,
+  bwOutExceeded: 5 + 2 * reasonCount,
+  ppsExceeded: 6 + 2 * reasonCount,
 } as const;
 
-/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. `rx_queueFull`, by reason. */
+/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. by reason, then what exceeded an allowance. */
 export const counterNames: readonly string[] = [
   'tx_frames',
   'tx_bytes',
@@ -25,6 +29,9 @@ export const counterNames: readonly string[] = [
   'rx_bytes',
   ...reasonNames.map((name) => `tx_${name}`),
   ...reasonNames.map((name) => `rx_${name}`),
+  'bw_in_allowance_exceeded',
+  'bw_out_allowance_exceeded',
+  'pps_allowance_exceeded',
 ];
 
 export const createPortCounters = (): Counters => new Counters(counterNames);

@@ -7,6 +7,8 @@ import type { Frame } from '../net/frame.ts';
 import { FrameQueue } from '../net/frame-queue.ts';
 import { type Endpoint, maxLanes, type Port } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
+import type { Allowance } from './allowance/allowance.ts';
+import { type Releaser, Shaper } from './allowance/shaper.ts';
 import { counter, createPortCounters } from './port-counters.ts';
 
 export type PortOptions = {
@@ -22,15 +24,19 @@ export type PortOptions = {
   readonly mtu?: number;
   /** Room for frames that wait for receive buffers, in each lane; 512 KiB unless told. */
   readonly queueBytes?: number;
+  /** What it may send and be sent, together with other ports of the same allowance; no limit if absent. */
+  readonly allowance?: Allowance;
 };
 
 /** What a port needs of its switch. */
-export interface Fabric {
+export interface Fabric extends Releaser {
   transmit(from: SwitchPort, frame: Frame): Reason;
   flush(): void;
   drain(port: SwitchPort): void;
   own(port: SwitchPort, mac: number): boolean;
   disown(port: SwitchPort, mac: number): void;
+  /** Connections that the port's guest can still have tracked. */
+  trackingAvailable(port: SwitchPort): number;
 }
 
 const defaultMtu = 9216;
@@ -60,6 +66,8 @@ export class SwitchPort implements Port {
   /** Frames that wait, in all lanes. */
   waiting = 0;
 
+  /** What is above its allowance waits here; null: it has none. */
+  shaper: Shaper | null = null;
   endpoint: Endpoint | null = null;
   linkUp = true;
   /** It was given frames in this burst. */
@@ -79,6 +87,7 @@ export class SwitchPort implements Port {
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
     this.#queueBytes = options.queueBytes ?? defaultQueueBytes;
+    this.setAllowance(options.allowance ?? null);
   }
 
   transmit(frame: Frame): Reason {
@@ -103,6 +112,15 @@ export class SwitchPort implements Port {
     return h.ipVersion === 4 && this.address !== null && h.dst === this.address;
   }
 
+  /** From the next frame on. What waits for an allowance that ends is dropped. */
+  setAllowance(allowance: Allowance | null): void {
+    if (allowance === null) {
+      this.shaper?.clear(R.bandwidthExceeded);
+      this.shaper = null;
+    } else if (this.shaper !== null) this.shaper.change(allowance);
+    else this.shaper = new Shaper(allowance, this.index, this.values, this.#fabric);
+  }
+
   get overruns(): number {
     return this.values[counter.rxReason + R.queueFull] as number;
   }
@@ -114,6 +132,22 @@ export class SwitchPort implements Port {
   get trackingExceeded(): number {
     const outbound = this.values[counter.txReason + R.trackingFull] as number;
     return outbound + (this.values[counter.rxReason + R.trackingFull] as number);
+  }
+
+  get trackingAvailable(): number {
+    return this.#fabric.trackingAvailable(this);
+  }
+
+  get bandwidthInExceeded(): number {
+    return this.values[counter.bwInExceeded] as number;
+  }
+
+  get bandwidthOutExceeded(): number {
+    return this.values[counter.bwOutExceeded] as number;
+  }
+
+  get packetRateExceeded(): number {
+    return this.values[counter.ppsExceeded] as number;
   }
 
   /** What waits for the endpoint before is dropped and counted as `noReceiver`. */
@@ -171,5 +205,6 @@ export class SwitchPort implements Port {
     this.values[at] = (this.values[at] as number) + this.waiting;
     for (const queue of this.#lanes) queue?.clear();
     this.waiting = 0;
+    this.shaper?.clear(reason);
   }
 }

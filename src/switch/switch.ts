@@ -19,6 +19,7 @@ import { finishOffload } from '../net/offload.ts';
 import { maxLanes } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import { Segmenter } from '../net/segmentation.ts';
+import type { Stage } from './allowance/shaper.ts';
 import { Bridge } from './bridge.ts';
 import type { Delivery, Forwarder } from './forwarder.ts';
 import { OwnerTable } from './mac-table.ts';
@@ -39,11 +40,13 @@ export type SwitchOptions = {
 
 /** A queued frame's tag when the network itself sent it. */
 const fromNetwork = -1;
+/** No verdict yet: the frame waits for its sender's allowance. */
+const held = -1;
 
 export class Switch implements Fabric, Delivery {
   /** By number; null where a port was removed. */
   readonly ports: (SwitchPort | null)[] = [];
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #owners = new OwnerTable();
   readonly #forwarder: Forwarder;
   readonly #responders: Responder[] = [];
@@ -62,7 +65,9 @@ export class Switch implements Fabric, Delivery {
   /** An endpoint's `receive` may be running. */
   #busy = false;
   /** Frames that the wire sees of the one that is judged: more than 1 when it is to be cut up. */
-  #wireFrames = 1;
+  wireFrames = 1;
+  /** The frame that is forwarded has waited to leave the network, and may. */
+  #leaves = false;
   /** The head as its sender wrote it: taps are told that, and not what a router made of it. */
   readonly #asSent = new Uint8Array(maxHeadBytes);
   /** What the forwarder went by for the last frame. */
@@ -71,7 +76,7 @@ export class Switch implements Fabric, Delivery {
   #now = -1;
 
   constructor(options: SwitchOptions) {
-    this.#clock = options.clock;
+    this.clock = options.clock;
     const { learnedMacs = 4096, agingNs = 300 * nsPerSecond } = options;
     this.#forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
   }
@@ -139,14 +144,14 @@ export class Switch implements Fabric, Delivery {
     if (this.#busy) throw new Error('an endpoint transmitted from within receive()');
     this.#busy = true;
     const verdict = this.#judge(from, frame);
-    this.#conclude(from, frame, verdict);
+    if (verdict !== held) this.#conclude(from, frame, verdict);
     this.#busy = false;
-    return verdict;
+    return verdict === held ? R.queued : verdict;
   }
 
   /** Counts what the wire would have seen, and tells the taps. */
   #conclude(from: SwitchPort, frame: Frame, verdict: Reason): void {
-    const more = this.#wireFrames - 1;
+    const more = this.wireFrames - 1;
     const repeated = more === 0 ? 0 : more * this.#segmenter.headerBytes;
     const values = from.values;
     values[counter.txFrames] = (values[counter.txFrames] as number) + 1 + more;
@@ -166,7 +171,7 @@ export class Switch implements Fabric, Delivery {
 
   #judge(from: SwitchPort, frame: Frame): Reason {
     this.#rule = null;
-    this.#wireFrames = 1;
+    this.wireFrames = 1;
     frame.parse();
     if (!from.linkUp) return this.refuse(from, R.linkDown);
     if (frame.headLength < ethernet.bytes) return this.refuse(from, R.runt);
@@ -174,7 +179,7 @@ export class Switch implements Fabric, Delivery {
       if (this.#segmenter.check(frame) !== R.delivered) return this.refuse(from, R.txBadOffload);
       const { headerBytes } = this.#segmenter;
       const payload = frame.length - headerBytes;
-      this.#wireFrames = Math.max(1, Math.ceil(payload / frame.mss));
+      this.wireFrames = Math.max(1, Math.ceil(payload / frame.mss));
       if (headerBytes + Math.min(payload, frame.mss) > from.maxFrameBytes)
         return this.refuse(from, R.txTooLong);
     } else {
@@ -182,6 +187,16 @@ export class Switch implements Fabric, Delivery {
       if (frame.offload !== 0 && finishOffload(frame) !== R.delivered)
         return this.refuse(from, R.txBadOffload);
     }
+    if (from.shaper !== null) {
+      const { wireFrames } = this;
+      const passed = from.shaper.send(frame, this.wireBytes(frame), wireFrames, this.now());
+      if (passed === R.queued) return held;
+      if (passed !== R.delivered) return this.refuse(from, passed);
+    }
+    return this.#forward(from, frame);
+  }
+
+  #forward(from: SwitchPort, frame: Frame): Reason {
     const tapped = this.#taps.length > 0;
     if (tapped) this.#asSent.set(frame.head);
     const verdict = this.#forwarder.forward(from, frame);
@@ -204,7 +219,18 @@ export class Switch implements Fabric, Delivery {
    * can take; the verdict is that of the last one.
    */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
-    if (frame.mss === 0) return this.#deliverOne(to, frame, from);
+    if (to.shaper !== null) {
+      const { index } = from;
+      const bytes = this.wireBytes(frame);
+      const passed = to.shaper.receive(frame, index, bytes, this.wireFrames, this.now());
+      if (passed === R.queued) return this.#tellOffered(frame, to, from, passed, false);
+      if (passed !== R.delivered) return this.refuseAt(to, frame, from, passed);
+    }
+    return this.#deliverNow(to, frame, from, false);
+  }
+
+  #deliverNow(to: SwitchPort, frame: Frame, from: SwitchPort | null, waited: boolean): Reason {
+    if (frame.mss === 0) return this.#deliverOne(to, frame, from, waited);
     const ends = frame.innerAt === 0 && to.endsAt(frame);
     const segmenter = this.#segmenter;
     const segment = this.#segment;
@@ -212,29 +238,27 @@ export class Switch implements Fabric, Delivery {
     segmenter.begin(frame);
     while (segmenter.next(segment, ends ? (to.endpoint?.roomFor(frame) ?? 0) : 0)) {
       segment.parse();
-      verdict = this.#deliverOne(to, segment, from);
+      verdict = this.#deliverOne(to, segment, from, waited);
     }
     return verdict;
   }
 
-  #deliverOne(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
-    const verdict = this.#offer(to, frame, from.index);
-    if (this.#taps.length > 0) this.#tellOffered(frame, to, from, verdict);
-    return verdict;
+  #deliverOne(to: SwitchPort, frame: Frame, from: SwitchPort | null, waited: boolean): Reason {
+    const verdict = this.#offer(to, frame, from === null ? fromNetwork : from.index);
+    return this.#tellOffered(frame, to, from, verdict, waited);
   }
 
   refuse(from: SwitchPort, reason: Reason): Reason {
     const at = counter.txReason + reason;
-    from.values[at] = (from.values[at] as number) + this.#wireFrames;
+    from.values[at] = (from.values[at] as number) + this.wireFrames;
     return reason;
   }
 
   refuseAt(to: SwitchPort, frame: Frame, from: SwitchPort | null, reason: Reason): Reason {
     const at = counter.rxReason + reason;
     // What no guest sent is one frame, also while a guest's is under way.
-    to.values[at] = (to.values[at] as number) + (from === null ? 1 : this.#wireFrames);
-    if (this.#taps.length > 0) this.#tellOffered(frame, to, from, reason);
-    return reason;
+    to.values[at] = (to.values[at] as number) + (from === null ? 1 : this.wireFrames);
+    return this.#tellOffered(frame, to, from, reason, false);
   }
 
   ask(frame: Frame, from: SwitchPort): number {
@@ -269,10 +293,65 @@ export class Switch implements Fabric, Delivery {
     this.#touch(to);
   }
 
+  arrive(to: SwitchPort, frame: Frame): Reason {
+    const { shaper } = to;
+    if (shaper !== null) {
+      const now = this.now();
+      let passed: Reason = R.bandwidthExceeded;
+      if (shaper.arrive(frame.length, now))
+        passed = shaper.receive(frame, fromNetwork, frame.length, 1, now);
+      if (passed === R.queued) return passed;
+      if (passed !== R.delivered) return this.refuseAt(to, frame, null, passed);
+    }
+    this.send(to, frame);
+    return R.queued;
+  }
+
+  mayLeave(from: SwitchPort, frame: Frame): Reason {
+    if (from.shaper === null || this.#leaves) return R.delivered;
+    return from.shaper.leave(frame, this.wireBytes(frame), this.wireFrames, this.now());
+  }
+
   /** The burst's time: the clock is asked once per burst at most. */
   now(): number {
-    if (this.#now < 0) this.#now = this.#clock.now();
+    if (this.#now < 0) this.#now = this.clock.now();
     return this.#now;
+  }
+
+  // What has waited for an allowance.
+
+  /** A frame that a shaper lets go is measured again before it goes on. */
+  measure(frame: Frame): void {
+    this.wireFrames = 1;
+    if (frame.mss === 0 || this.#segmenter.check(frame) !== R.delivered) return;
+    const payload = frame.length - this.#segmenter.headerBytes;
+    this.wireFrames = Math.max(1, Math.ceil(payload / frame.mss));
+  }
+
+  wireBytes(frame: Frame): number {
+    if (this.wireFrames === 1) return frame.length;
+    return frame.length + (this.wireFrames - 1) * this.#segmenter.headerBytes;
+  }
+
+  goOn(index: number, stage: Stage, frame: Frame, tag: number): void {
+    const port = this.ports[index] ?? null;
+    if (port === null) return;
+    this.#busy = true;
+    if (stage === 'received') {
+      const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
+      this.#deliverNow(port, frame, from, true);
+    } else {
+      this.#leaves = stage === 'leaving';
+      const verdict = this.#forward(port, frame);
+      if (stage === 'sent') this.#conclude(port, frame, verdict);
+      this.#leaves = false;
+    }
+    this.#busy = false;
+  }
+
+  trackingAvailable(port: SwitchPort): number {
+    const available = this.#forwarder.trackingAvailable?.(port);
+    return available ?? port.shaper?.allowance.limits.connections ?? 0;
   }
 
   // Receivers.
@@ -382,9 +461,18 @@ export class Switch implements Fabric, Delivery {
 
   // Small things.
 
-  #tellOffered(frame: Frame, to: SwitchPort, from: SwitchPort | null, verdict: Reason): void {
-    const { rule } = this.#forwarder;
-    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule, false);
+  /** Tells the taps; returns `verdict`. */
+  #tellOffered(
+    frame: Frame,
+    to: SwitchPort,
+    from: SwitchPort | null,
+    verdict: Reason,
+    waited: boolean,
+  ): Reason {
+    if (this.#taps.length === 0) return verdict;
+    const rule = waited ? null : this.#forwarder.rule;
+    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule, waited);
+    return verdict;
   }
 
   #countRx(to: SwitchPort, reason: Reason): void {

@@ -111,6 +111,17 @@ export class VpcRouter implements Forwarder {
     return account === undefined ? this.#tracker.count : this.#nics.accountOf(account).count;
   }
 
+  /** As `limitConnections`, of the instance whose interface is plugged in at a port. */
+  limitConnectionsAt(port: SwitchPort, maximum: number): void {
+    const nic = this.#nics.byPort[port.index] ?? null;
+    if (nic !== null) nic.account.maximum = maximum;
+  }
+
+  trackingAvailable(port: SwitchPort): number {
+    const account = this.#nics.byPort[port.index]?.account;
+    return account === undefined ? 0 : Math.max(0, account.maximum - account.count);
+  }
+
   portAdded(port: SwitchPort): void {
     this.#nics.plug(port);
     this.#changed();
@@ -168,8 +179,7 @@ export class VpcRouter implements Forwarder {
     if (decision.reason !== R.delivered)
       return this.#delivery.refuseAt(nic.port, frame, null, decision.reason);
     nic.address(frame);
-    this.#delivery.send(nic.port, frame);
-    return R.queued;
+    return this.#delivery.arrive(nic.port, frame);
   }
 
   #changed(): void {
@@ -359,6 +369,9 @@ export class VpcRouter implements Forwarder {
       this.#tellTooBig(from, frame);
       return this.#delivery.refuse(from, R.tooBigForPath);
     }
+    const allowed = this.#delivery.mayLeave(from, frame);
+    if (allowed === R.queued) return allowed;
+    if (allowed !== R.delivered) return this.#delivery.refuse(from, allowed);
     const verdict = this.#gateway.leave(gateway, frame, from);
     return verdict === R.delivered ? verdict : this.#delivery.refuse(from, verdict);
   }

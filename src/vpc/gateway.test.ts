@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { readMac } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { R, reasonNames } from '../net/reasons.ts';
+import { Allowance } from '../switch/allowance/allowance.ts';
 import type { Gateway } from '../switch/gateway.ts';
 import type { NetworkAcl, VpcModel } from './model.ts';
 import { everything, nic, openAcl, subnet, testModel } from './testing-model.ts';
@@ -159,4 +160,59 @@ test("a NAT gateway's subnet is entered by its ACL, unless the sender is in it",
   });
   assert.equal(enter(it.region, answer), 'aclInDenied', 'from outside');
   assert.equal(enter(it.region, answer, 0), 'queued', 'from the gateway in the same subnet');
+});
+
+test('what leaves has a limit of its own: some of it waits, the rest is lost; within it is free', () => {
+  const { lab: made, gateway } = lab();
+  const { port } = made.end('a');
+  port.setAllowance(new Allowance({ gatewayBps: 8e6 }, 0));
+  const payload = new Uint8Array(958);
+  let within = 0;
+  for (let ms = 0; ms < 300; ms++) {
+    for (let twice = 0; twice < 2; twice++) made.send('a', 'c', { ...out, payload });
+    if (made.send('a', 'b', { protocol: 'udp', payload, via: 'b' }) !== 'noReceiver') within++;
+    made.clock.advance(1e6);
+  }
+  made.clock.advance(1e9);
+  // 1 kB a millisecond, and what goes at once and what waits at the end: 9 kB, 10 kB.
+  assert.ok(Math.abs(gateway.left.length - 319) <= 2, `${gateway.left.length} frames left`);
+  assert.equal(within, 300);
+  const { tx_bandwidthExceeded: lost } = made.counters('a');
+  assert.equal(gateway.left.length + (lost ?? 0), 600);
+  assert.ok(port.bandwidthOutExceeded >= (lost ?? 0) + 250);
+});
+
+test('what comes from outside has the limit of gateways, and that of its receiver', () => {
+  for (const limits of [
+    { gatewayBps: 8e6 },
+    { in: { baselineBps: 8e6, burstBps: 8e6, creditBits: 0 } },
+  ]) {
+    const { lab: made } = lab();
+    const { port } = made.end('a');
+    port.setAllowance(new Allowance({ ...limits, queueMs: 0 }, 0));
+    const echo = made.packet('b', 'a', { protocol: 'udp', src: '192.0.2.1' });
+    const bytes = new Uint8Array(1000);
+    bytes.set(echo.subarray(0, 34));
+    bytes.set([3, 0xda], 16); // total length
+    bytes[23] = 1;
+    bytes[34] = 8;
+    for (let i = 0; i < 1000; i++) {
+      enter(made.region, bytes);
+      made.region.network.flush();
+      made.clock.advance(250_000);
+    }
+    const arrived = made.take('a').length;
+    assert.ok(Math.abs(arrived - 259) <= 2, `${arrived} frames of 1000 bytes in a quarter of a second`);
+    assert.ok(port.bandwidthInExceeded >= 735);
+  }
+});
+
+test('connections that can still be tracked are those of the allowance less those that are', () => {
+  const { lab: made } = lab();
+  const { port } = made.end('a');
+  made.region.router.limitConnectionsAt(port, 10);
+  assert.equal(port.trackingAvailable, 10);
+  for (let i = 0; i < 12; i++) made.send('a', 'c', { ...out, srcPort: 5000 + i });
+  assert.equal(port.trackingAvailable, 0);
+  assert.equal(port.trackingExceeded, 2);
 });

@@ -40,6 +40,7 @@ import {
 import { enaRegisters } from '../../src/defs/ena-regs.ts';
 import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { nsPerMs, nsPerSecond } from '../../src/lib/clock.ts';
+import { Allowance } from '../../src/switch/allowance/allowance.ts';
 import { pair, type SimGuest } from './ena-lab.ts';
 import { packet, plainFrame } from './naive-packets.ts';
 
@@ -187,8 +188,11 @@ test('the hardware clock answers 125 times a second, and says so when it does no
 
 test('statistics of every type say what the allowances say', () => {
   const [, a] = pair();
-  const given = { bwInExceeded: 1, ppsExceeded: 2 ** 33 + 5, conntrackAvailable: 450_878 };
-  Object.assign(a.device.allowances, given, { srdFlags: 3, srdTxPackets: 9, srdUtilization: 40 });
+  a.port.setAllowance(new Allowance({ connections: 450_878 }, 0));
+  const { counters } = a.port;
+  counters.values[counters.index('bw_in_allowance_exceeded')] = 1;
+  counters.values[counters.index('pps_allowance_exceeded')] = 2 ** 33 + 5;
+  Object.assign(a.device.allowances, { srdFlags: 3, srdTxPackets: 9, srdUtilization: 40 });
   const stats = (type: number, bytes: number) => {
     const cmd = getStatsCmd.create();
     cmd.opcode = OPCODE.GET_STATS;

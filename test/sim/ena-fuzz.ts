@@ -64,6 +64,18 @@ class CountingPort implements Port {
   get trackingExceeded(): number {
     return this.#port.trackingExceeded;
   }
+  get trackingAvailable(): number {
+    return this.#port.trackingAvailable;
+  }
+  get bandwidthInExceeded(): number {
+    return this.#port.bandwidthInExceeded;
+  }
+  get bandwidthOutExceeded(): number {
+    return this.#port.bandwidthOutExceeded;
+  }
+  get packetRateExceeded(): number {
+    return this.#port.packetRateExceeded;
+  }
   connect(endpoint: Endpoint | null): void {
     this.#port.connect(endpoint);
   }

@@ -21,6 +21,7 @@ import {
 } from '../../src/defs/ena-admin.ts';
 import { type EnaProfile, enaProfiles, permissive } from '../../src/devices/ena/profile.ts';
 import type { AdminCommand } from '../../src/drivers/ena/admin-queue.ts';
+import { Allowance } from '../../src/switch/allowance/allowance.ts';
 import { pair, type SimGuest, SimLab } from './ena-lab.ts';
 import { plainFrame } from './naive-packets.ts';
 
@@ -98,10 +99,10 @@ for (const profile of enaProfiles) {
 
 test('customer metrics are those that were asked for, one after the other', () => {
   const guest = started(permissive);
-  Object.assign(guest.device.allowances, {
-    ...{ bwInExceeded: 11, bwOutExceeded: 12, ppsExceeded: 13, conntrackAvailable: 2 ** 32 + 16 },
-  });
+  guest.port.setAllowance(new Allowance({ connections: 2 ** 32 + 16 }, 0));
   const { counters } = guest.port;
+  for (const [i, name] of CUSTOMER_METRICS.slice(0, 3).entries())
+    counters.values[counters.index(name)] = 11 + i;
   counters.values[counters.index('tx_trackingFull')] = 8;
   counters.values[counters.index('rx_trackingFull')] = 6;
   counters.values[counters.index('tx_linkLocalExceeded')] = 15;

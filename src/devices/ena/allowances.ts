@@ -5,14 +5,17 @@
  */
 import type { Port } from '../../net/port.ts';
 
-type Granted = Pick<Port, 'linkLocalExceeded' | 'trackingExceeded'>;
+type Granted = Pick<
+  Port,
+  | 'bandwidthInExceeded'
+  | 'bandwidthOutExceeded'
+  | 'packetRateExceeded'
+  | 'linkLocalExceeded'
+  | 'trackingExceeded'
+  | 'trackingAvailable'
+>;
 
 export class Allowances {
-  bwInExceeded = 0;
-  bwOutExceeded = 0;
-  ppsExceeded = 0;
-  /** Connections that can still be tracked. */
-  conntrackAvailable = 0;
   /** Bits: 0 enabled, 1 UDP, 2 no UDP ordering. */
   srdFlags = 0;
   srdTxPackets = 0;
@@ -25,6 +28,22 @@ export class Allowances {
 
   constructor(port: Granted) {
     this.#port = port;
+  }
+
+  get bwInExceeded(): number {
+    return this.#port.bandwidthInExceeded;
+  }
+
+  get bwOutExceeded(): number {
+    return this.#port.bandwidthOutExceeded;
+  }
+
+  get ppsExceeded(): number {
+    return this.#port.packetRateExceeded;
+  }
+
+  get conntrackAvailable(): number {
+    return this.#port.trackingAvailable;
   }
 
   get conntrackExceeded(): number {
