@@ -202,7 +202,10 @@ test('what comes from outside has the limit of gateways, and that of its receive
       made.clock.advance(250_000);
     }
     const arrived = made.take('a').length;
-    assert.ok(Math.abs(arrived - 259) <= 2, `${arrived} frames of 1000 bytes in a quarter of a second`);
+    assert.ok(
+      Math.abs(arrived - 259) <= 2,
+      `${arrived} frames of 1000 bytes in a quarter of a second`,
+    );
     assert.ok(port.bandwidthInExceeded >= 735);
   }
 });
