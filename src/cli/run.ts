@@ -1,6 +1,7 @@
 /** One command line, from its words to an exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
 import { Command, CommanderError } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
+import { addBenchCommand } from './bench.ts';
 import { addCheckCommand } from './check.ts';
 import { addHpcCommand } from './hpc.ts';
 import { addLabCommand } from './lab.ts';
@@ -42,6 +43,7 @@ function createProgram(exit: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addLabCommand(program, exit);
   addHpcCommand(program, exit);
+  addBenchCommand(program, exit);
   addNicCommand(program, exit);
   addShellCommand(program, exit);
   addTraceCommand(program, exit);

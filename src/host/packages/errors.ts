@@ -9,7 +9,8 @@ export type SetupProblem =
   | 'download-failed'
   | 'broken-package'
   | 'no-image'
-  | 'no-vpc';
+  | 'no-vpc'
+  | 'no-checkout';
 
 /** Thrown by everything in this folder; `message` is one sentence with the next step in it. */
 export class SetupError extends Error {

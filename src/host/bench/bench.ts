@@ -1,0 +1,116 @@
+/** A whole bench: its parts in their order, and what comes of them. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LabObserver } from '../lab/context.ts';
+import { type HostFacts, hostFacts, machineCpu } from '../lab/machine.ts';
+import { cacheDirectory } from '../packages/cache.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
+import type { Figure } from './figures.ts';
+import { compileNative } from './native.ts';
+import { latencyGroup } from './part-latency.ts';
+import { limitGroups } from './part-limits.ts';
+import { pathGroups } from './part-path.ts';
+import type { Group, Site } from './parts.ts';
+import { type NamedRatio, ratiosOf } from './ratios.ts';
+import { judge, type TargetResult } from './targets.ts';
+import { type Absence, type Contender, measureByTurns } from './turns.ts';
+
+export const PARTS = ['limits', 'path', 'latency'] as const;
+export type Part = (typeof PARTS)[number];
+
+const groupsOf: Readonly<Record<Part, readonly Group[]>> = {
+  limits: limitGroups,
+  path: pathGroups,
+  latency: [latencyGroup],
+};
+
+export type BenchRequest = {
+  readonly parts: readonly Part[];
+  readonly rounds: number;
+  /** Of a slice, in milliseconds. */
+  readonly sliceMs: number;
+  /** Of the run at half load. */
+  readonly latencySeconds: number;
+  readonly offline: boolean;
+};
+
+export type BenchReport = {
+  /** ISO 8601, in UTC. */
+  readonly when: string;
+  readonly machine: HostFacts;
+  readonly request: BenchRequest;
+  readonly figures: readonly Figure[];
+  readonly ratios: readonly NamedRatio[];
+  readonly targets: readonly TargetResult[];
+  /** Peers that were not there, and what could not be measured. */
+  readonly absent: readonly Absence[];
+  readonly notes: readonly string[];
+};
+
+/** @throws the signal's reason when that is aborted */
+export async function runBench(
+  request: BenchRequest,
+  observer: LabObserver,
+  signal: AbortSignal,
+): Promise<BenchReport> {
+  const directory = temporaryDirectory();
+  const figures: Figure[] = [];
+  const absent: Absence[] = [];
+  const started = new Date();
+  try {
+    observer.step('Compiling the peers in C');
+    const native = await compileNative(directory, signal);
+    if ('why' in native) absent.push({ what: 'the peers in C', why: native.why });
+    const progress = (step: string, fraction: number | undefined, text: string): void =>
+      observer.detail(`${step}: ${text}`, fraction);
+    const packages = { cache: cacheDirectory(), progress, offline: request.offline, signal };
+    const site: Site = { native, directory, packages, signal };
+    const notes = await lookAround(observer);
+    for (const part of request.parts)
+      for (const group of groupsOf[part]) {
+        const outcome = await measureGroup(group, request, site, observer);
+        figures.push(...outcome.figures);
+        absent.push(...outcome.absent);
+      }
+    const byId = new Map(figures.map((figure) => [figure.id, figure]));
+    return {
+      ...{ when: started.toISOString(), machine: hostFacts(), request },
+      ...{ figures, ratios: ratiosOf(byId), targets: judge(byId), absent, notes },
+    };
+  } finally {
+    removeTemporaryDirectory(directory);
+  }
+}
+
+async function measureGroup(
+  group: Group,
+  request: BenchRequest,
+  site: Site,
+  observer: LabObserver,
+): Promise<{ figures: Figure[]; absent: Absence[] }> {
+  const absent: Absence[] = [];
+  observer.step(`Measuring ${group.name}`);
+  observer.detail('starting');
+  const contenders: Contender[] = await group.start(site, (absence) => absent.push(absence));
+  try {
+    const turns = group.turns?.(request) ?? { rounds: request.rounds, ms: request.sliceMs };
+    const onTurn = (text: string, fraction: number): void => observer.detail(text, fraction);
+    const outcome = await measureByTurns(group.name, contenders, turns, onTurn, site.signal);
+    observer.detail(`${outcome.figures.length} figures`);
+    return { figures: outcome.figures, absent: [...absent, ...outcome.absent] };
+  } finally {
+    await Promise.all(contenders.map((contender) => contender.close()));
+  }
+}
+
+/** Whether others use the machine now. */
+async function lookAround(observer: LabObserver): Promise<string[]> {
+  const before = machineCpu();
+  await sleep(500);
+  const after = machineCpu();
+  const share = (after.busy - before.busy) / Math.max(0.01, after.total - before.total);
+  if (share < 0.1) return [];
+  const note = `Other programs used ${Math.round(share * 100)} % of this machine before the measurement.`;
+  observer.note(note);
+  return [note];
+}

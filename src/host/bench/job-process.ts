@@ -1,0 +1,30 @@
+/** The program of one contender of our own: makes the bed that it is told, and runs it in slices. */
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { inlineWholePath } from '../dataplane/engine.ts';
+import { LatencyBed } from './latency-bed.ts';
+import { CopyBed, PathBed } from './path-bed.ts';
+import type { Job } from './path-spec.ts';
+
+const CHANNEL = 3;
+
+inlineWholePath();
+const job = JSON.parse(process.argv[2] ?? '') as Job;
+const bed = bedOf(job);
+bed.warmUp();
+const channel = new Socket({ fd: CHANNEL });
+channel.on('error', () => process.exit(1)); // whoever asked has gone
+channel.write('{"ready":true}\n');
+for await (const line of createInterface({ input: channel }))
+  channel.write(`${JSON.stringify(await bed.run(Number(line)))}\n`);
+
+function bedOf(what: Job): PathBed | CopyBed | LatencyBed {
+  switch (what.kind) {
+    case 'path':
+      return new PathBed(what.spec);
+    case 'copy':
+      return new CopyBed(what.spec);
+    case 'latency':
+      return new LatencyBed(what.spec);
+  }
+}

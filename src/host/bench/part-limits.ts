@@ -1,0 +1,32 @@
+/** What the machine can do at best: what a core can tell another one, and how soon. */
+import type { FigureSpec } from './figures.ts';
+import { nativeContender, nsEach } from './native.ts';
+import { type Group, startAll } from './parts.ts';
+import { spinContender } from './spin.ts';
+
+const trips: readonly { readonly what: string; readonly title: string }[] = [
+  { what: 'line', title: 'cache line to another core and back' },
+  { what: 'eventfd', title: 'eventfd to another core and back' },
+  { what: 'socket', title: 'socket to another core and back' },
+  { what: 'spin-socket', title: 'socket, both ends spinning' },
+];
+
+export const limitGroups: readonly Group[] = [
+  {
+    name: 'limits',
+    start: async ({ native }, absent) => {
+      const starts = trips.map(({ what, title }) => {
+        const figure: FigureSpec = { id: `limit.${what}`, title, unit: 'ns' };
+        return {
+          what: title,
+          start: async () => {
+            if ('why' in native) throw new Error(native.why);
+            return nativeContender(native, ['limits', what], figure, nsEach);
+          },
+        };
+      });
+      const own = { what: 'the same by Node', start: () => spinContender() };
+      return startAll([...starts, own], absent);
+    },
+  },
+];

@@ -1,0 +1,54 @@
+/** Which figures are compared: each with a peer, or with what the machine can do at best. */
+import { type Figure, type Ratio, ratioOf } from './figures.ts';
+
+export type Kind = 'peer' | 'limit';
+
+export type NamedRatio = Ratio & { readonly title: string; readonly kind: Kind };
+
+type Pair = readonly [of: string, to: string, title: string, kind: Kind];
+
+const pairs: readonly Pair[] = [
+  ...[64, 1500, 9001].flatMap((bytes): Pair[] => [
+    [`bridge.${bytes}`, `limit.copy.${bytes}`, `Ethernet, ${bytes} B, to memcpy`, 'limit'],
+    [`vpc.${bytes}`, `limit.copy.${bytes}`, `VPC, ${bytes} B, to memcpy`, 'limit'],
+    [`bridge.${bytes}`, `copy.${bytes}`, `Ethernet, ${bytes} B, to a copy in TypeScript`, 'peer'],
+    [`vpc.${bytes}`, `bridge.${bytes}`, `VPC to Ethernet, ${bytes} B`, 'peer'],
+  ]),
+  ...[64, 1500].map(
+    (bytes): Pair => [
+      ...([`vpc.${bytes}`, `yardstick.${bytes}.256`] as const),
+      ...([`VPC, ${bytes} B, to the same loop in C`, 'peer'] as const),
+    ],
+  ),
+  ...['tso', 'tso.jumbo', 'tso.whole'].map(
+    (id): Pair => [...([id, 'limit.copy.65054', `${id}: 64 KiB to memcpy`, 'limit'] as const)],
+  ),
+  ...[256, 1000, 100_000, 1_000_000].map(
+    (count): Pair => [...([`flows.${count}`, 'flows.1', `${count} flows to one`, 'peer'] as const)],
+  ),
+  ...[100_000, 1_000_000].map(
+    (count): Pair => [
+      ...([`flows.${count}`, `yardstick.64.${count}`] as const),
+      ...([`${count} flows to the same loop in C`, 'peer'] as const),
+    ],
+  ),
+  ...[8, 64].map(
+    (count): Pair => [
+      ...([`functions.${count}`, 'functions.2', `${count} functions to two`, 'peer'] as const),
+    ],
+  ),
+  ...[64, 1500].map(
+    (bytes): Pair => [
+      ...([`82599vf.${bytes}`, `ena.${bytes}`, `82599 VF to ENA, ${bytes} B`, 'peer'] as const),
+    ],
+  ),
+  ['node.line', 'limit.line', 'cache line by Node to one by C', 'limit'],
+];
+
+/** Those whose figures this run has. */
+export function ratiosOf(figures: ReadonlyMap<string, Figure>): NamedRatio[] {
+  return pairs.flatMap(([of, to, title, kind]) => {
+    const ratio = ratioOf(figures.get(of), figures.get(to));
+    return ratio === null ? [] : [{ ...ratio, title, kind }];
+  });
+}

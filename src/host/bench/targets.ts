@@ -1,0 +1,145 @@
+/** What the project wants to reach, as ratios in one run; and whether this run has reached it. */
+import { type Figure, type Ratio, ratioOf, spreadOf } from './figures.ts';
+
+export type Target = {
+  readonly goal: string;
+  readonly peer: string;
+  readonly must: number;
+  readonly aim: number;
+  /** Whether it is reached by being as large, or as small. */
+  readonly by: 'more' | 'less';
+  readonly measure: (figures: Figures) => Measured;
+};
+
+/** The ratio, or why there is none. */
+export type Measured = { readonly ratio: Ratio } | { readonly why: string };
+
+export type Verdict = 'aim' | 'must' | 'missed' | 'not measured';
+
+export type TargetResult = Omit<Target, 'measure'> & {
+  readonly ratio: Ratio | null;
+  readonly verdict: Verdict;
+  /** Why it was not measured. */
+  readonly why: string | null;
+};
+
+/** By id. */
+export type Figures = ReadonlyMap<string, Figure>;
+
+/** The first figure of the names that was measured in the same group as a `to`. */
+const pick =
+  (of: string, to: string) =>
+  (figures: Figures): Measured => {
+    const ratio = ratioOf(figures.get(of), figures.get(to));
+    if (ratio !== null) return { ratio };
+    const missing = [of, to].find((id) => !figures.has(id));
+    return {
+      why: missing === undefined ? 'they did not take turns' : `${missing} was not measured`,
+    };
+  };
+
+/** What gates, tracking and shaping add to bare forwarding, beside what they add to Open vSwitch. */
+function increment(figures: Figures): Measured {
+  const ids = ['ovs.own.vpc.64', 'ovs.own.bridge.64', 'ovs.ct.64', 'ovs.acl.64'] as const;
+  const found = ids.map((id) => figures.get(id));
+  const missing = ids.find((id) => !figures.has(id));
+  if (missing !== undefined) return { why: `${missing} was not measured` };
+  const [own, ownBare, peer, peerBare] = found.map(
+    (figure) => figure?.samples.map((value) => 1e3 / value) ?? [],
+  ) as [number[], number[], number[], number[]];
+  const each = own.map((ns, i) => {
+    const added = ns - (ownBare[i] as number);
+    return added / ((peer[i] as number) - (peerBare[i] as number));
+  });
+  return { ratio: { of: ids[0], to: ids[2], ...spreadOf(each) } };
+}
+
+const guest = (metric: string, peer: string) =>
+  pick(`guest.ena.${metric}`, `guest.${peer}.${metric}`);
+
+export const targets: readonly Target[] = [
+  ...(['tcp1.ab', 'tcp1.ba'] as const).flatMap((metric, i): Target[] => [
+    {
+      ...{ goal: `in guests: TCP, one flow, ${i === 0 ? 'a > b' : 'b > a'}`, peer: 'virtio-net' },
+      ...{ must: 2, aim: 4, by: 'more' as const, measure: guest(metric, 'virtio') },
+    },
+    {
+      ...{ goal: `in guests: TCP, one flow, ${i === 0 ? 'a > b' : 'b > a'}`, peer: 'e1000e' },
+      ...{ must: 3, aim: 8, by: 'more' as const, measure: guest(metric, 'e1000e') },
+    },
+  ]),
+  {
+    ...{ goal: 'in guests: UDP 64 B', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
+    measure: guest('udp64', 'virtio'),
+  },
+  {
+    ...{ goal: 'in guests: RTT p50', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
+    measure: guest('rtt.p50', 'virtio'),
+  },
+  {
+    ...{ goal: 'in guests: host CPU per Gbit', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
+    measure: guest('cpu', 'virtio'),
+  },
+  {
+    ...{ goal: '64 B, gates, tracking, shaping, 256 flows', peer: 'OVS-DPDK, connection tracking' },
+    ...{ must: 3, aim: 6, by: 'more', measure: pick('ovs.own.vpc.64', 'ovs.ct.64') },
+  },
+  {
+    ...{ goal: 'the same, 1500 B', peer: 'OVS-DPDK, connection tracking' },
+    ...{ must: 1.2, aim: 2, by: 'more', measure: pick('ovs.own.vpc.1500', 'ovs.ct.1500') },
+  },
+  {
+    ...{ goal: 'the same, 64 B', peer: 'OVS-DPDK, L3/L4 rules', must: 0.7, aim: 1.5, by: 'more' },
+    measure: pick('ovs.own.vpc.64', 'ovs.acl.64'),
+  },
+  {
+    ...{ goal: '9001 B copy path', peer: 'memcpy, one core', must: 0.6, aim: 0.8, by: 'more' },
+    measure: pick('bridge.9001', 'limit.copy.9001'),
+  },
+  {
+    ...{ goal: 'gates, tracking, shaping on forwarding', peer: "OVS's own increment" },
+    ...{ must: 0.2, aim: 0.1, by: 'less', measure: increment },
+  },
+  {
+    ...{ goal: '100,000 flows', peer: 'our 1 flow', must: 0.5, aim: 0.8, by: 'more' },
+    measure: pick('flows.100000', 'flows.1'),
+  },
+  {
+    ...{ goal: 'two workers', peer: 'our one worker', must: 1.5, aim: 1.8, by: 'more' },
+    measure: pick('workers.2', 'workers.1'),
+  },
+  {
+    ...{ goal: 'p99 at half load', peer: 'our p50', must: 3, aim: 1.5, by: 'less' },
+    measure: (figures) => {
+      const ratio = ratioOf(figures.get('latency.p50'), figures.get('latency.p99'));
+      return ratio === null ? { why: 'latency was not measured' } : { ratio };
+    },
+  },
+  {
+    ...{ goal: 'collections at half load', peer: 'none', must: Number.POSITIVE_INFINITY, aim: 0 },
+    by: 'less',
+    measure: (figures) => {
+      const seen = figures.get('latency.collections');
+      if (seen === undefined) return { why: 'latency was not measured' };
+      return { ratio: { of: seen.id, to: seen.id, ...spreadOf(seen.samples) } };
+    },
+  },
+];
+
+export const judge = (figures: Figures): TargetResult[] =>
+  targets.map(({ measure, ...target }) => {
+    const measured = measure(figures);
+    if ('why' in measured)
+      return { ...target, ratio: null, verdict: 'not measured', why: measured.why };
+    const { ratio } = measured;
+    return { ...target, ratio, verdict: verdictOn(target, ratio.median), why: null };
+  });
+
+export function verdictOn(
+  { must, aim, by }: Pick<Target, 'must' | 'aim' | 'by'>,
+  value: number,
+): Verdict {
+  const reaches = (bound: number): boolean => (by === 'more' ? value >= bound : value <= bound);
+  if (reaches(aim)) return 'aim';
+  return reaches(must) ? 'must' : 'missed';
+}
