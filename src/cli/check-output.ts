@@ -6,7 +6,7 @@ import { toJson } from '../check/formats/json.ts';
 import { toJunit } from '../check/formats/junit.ts';
 import { toSarif } from '../check/formats/sarif.ts';
 import { exitCodeOf, type Report } from '../check/report.ts';
-import { nearest } from '../host/lab/nearest.ts';
+import { nearest } from '../lib/nearest.ts';
 import { renderReport, renderRule } from './check-report.ts';
 import { paintFor, widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,6 +1,7 @@
 /** `virtfn nic --explain`: the rules that functions hold their peers to, with their sources. */
-import { nearest } from '../host/lab/nearest.ts';
+
 import { findRules, type Rule, rules } from '../host/nic/rules.ts';
+import { nearest } from '../lib/nearest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Lines for a rule, or for all of them. Throws a UsageError for a rule that does not exist. */

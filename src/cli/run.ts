@@ -10,6 +10,7 @@ import { addExplainCommand } from './reachability.ts';
 import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { addTraceCommand } from './trace.ts';
+import { addTypesCommand } from './types.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 import { addVpcCommand } from './vpc.ts';
@@ -26,6 +27,7 @@ Examples:
   $ virtfn nic --socket vf0.sock    one ENA function for a VMM of your own
   $ virtfn trace --dropped          what a running lab or nic loses, and why
   $ virtfn check host               is this machine ready for Enhanced Networking?
+  $ virtfn types c6in.large         what EC2 gives an instance of this type
   $ virtfn help lab                 everything about a command`;
 
 function createProgram(exit: (code: number) => void): Command {
@@ -50,6 +52,7 @@ function createProgram(exit: (code: number) => void): Command {
   addVpcCommand(program, exit);
   addExplainCommand(program, exit);
   addCheckCommand(program, exit);
+  addTypesCommand(program, exit);
   return program;
 }
 

@@ -11,8 +11,8 @@ import {
   reasonWords,
   verdictText,
 } from '../host/control/verdict-text.ts';
-import { nearest } from '../host/lab/nearest.ts';
 import { asCidr, parseCidr } from '../host/vpc/cidr.ts';
+import { nearest } from '../lib/nearest.ts';
 import { attach } from './attach.ts';
 import { interruptible } from './interrupt.ts';
 import { paintFor, wrap } from './terminal.ts';

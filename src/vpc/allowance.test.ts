@@ -27,13 +27,25 @@ test('bandwidth is what EC2 publishes, the same in and out', () => {
   }
 });
 
-test('two cards that both claim the total of 200 Gbit/s share it', () => {
-  const allowance = of('c6in.32xlarge');
-  assert.equal(allowance.burstOutGbps.value, 200);
-  assert.equal(allowance.cardGbps.value, 100);
-  assert.equal(allowance.cardGbps.provenance, 'assumed');
-  assert.equal(limitOf('g7e.48xlarge', 'cardGbps'), 400);
+test('a card has its own figure; where all repeat the total, what its generation can do', () => {
+  const cardOf = (name: string) => {
+    const { value, provenance } = of(name).cardGbps;
+    return [value, provenance];
+  };
+  assert.equal(limitOf('c6in.32xlarge', 'burstOutGbps'), 200);
+  assert.deepEqual(cardOf('c6in.32xlarge'), [170, 'published']);
+  assert.deepEqual(cardOf('g6e.48xlarge'), [100, 'published']);
+  assert.deepEqual(cardOf('hpc8a.96xlarge'), [150, 'assumed']);
+  assert.deepEqual(cardOf('g7e.48xlarge'), [400, 'published']);
+  assert.deepEqual(cardOf('p6-b300.48xlarge'), [350, 'published']);
   assert.equal(limitOf('p6-b200.48xlarge', 'burstOutGbps'), 1600, 'its words count EFA: 3200');
+});
+
+test('who cannot be in a cluster placement group has no more for one flow in one', () => {
+  assert.equal(limitOf('t3.micro', 'singleFlowPlacedGbps'), 5);
+  assert.equal(limitOf('trn1.2xlarge', 'singleFlowPlacedGbps'), 10);
+  const told = { ...types.get('m5.large'), placementStrategies: ['partition', 'spread'] };
+  assert.equal(networkAllowance(told).singleFlowPlacedGbps.value, 5);
 });
 
 test('a bucket holds what lies between baseline and burst for as long as it lasts', () => {

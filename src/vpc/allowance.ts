@@ -5,7 +5,8 @@
  *
  * Plain data and pure functions. Rates are per direction, except for packets, which count both ways.
  */
-import type { InstanceType } from './instance-type.ts';
+import { familyOf, type InstanceType } from './instance-type.ts';
+import { cardGbps } from './types/cards.ts';
 
 export type Provenance = 'published' | 'measured' | 'assumed' | 'userSet';
 
@@ -31,7 +32,7 @@ export type NetworkAllowance = {
   readonly cardGbps: Limit;
   /** One flow: a 5-tuple of TCP or UDP, else addresses and protocol. */
   readonly singleFlowGbps: Limit;
-  /** One flow between instances of the same cluster placement group. */
+  /** One flow between instances of the same cluster placement group; no more where there is none. */
   readonly singleFlowPlacedGbps: Limit;
   /** One flow by ENA Express; null: the type has none. */
   readonly singleFlowExpressGbps: Limit<number | null>;
@@ -71,6 +72,7 @@ const assumed = (value: number, source: string): Limit => ({
 export function networkAllowance(type: InstanceType): NetworkAllowance {
   const { vcpus, enaExpress } = type;
   const { baseline, peak } = totalGbps(type);
+  const card = cardGbps(type);
   return {
     baselineInGbps: baseline,
     baselineOutGbps: baseline,
@@ -81,14 +83,14 @@ export function networkAllowance(type: InstanceType): NetworkAllowance {
       1,
       `${bandwidthPage}: credits are earned below the baseline; at which rate is not said`,
     ),
-    cardGbps: cardLimit(type),
+    cardGbps: { value: card.peak, provenance: card.provenance, source: card.source },
     singleFlowGbps: published(5, bandwidthPage),
-    singleFlowPlacedGbps: published(10, bandwidthPage),
+    singleFlowPlacedGbps: placedFlow(type),
     singleFlowExpressGbps: published(enaExpress ? 25 : null, `${bandwidthPage}; EnaSrdSupported`),
     gatewayGbps: published(vcpus >= 32 ? Math.max(peak.value / 2, 5) : 5, bandwidthPage),
     packetsPerSecond: packetsPerSecond(type, peak.value),
     conntrackEntries: conntrackEntries(type),
-    linkLocalPps: published(1024, 'VPC User Guide, "DNS quotas"; EC2 User Guide, same counter'),
+    linkLocalPps: published(1024, 'VPC User Guide, "Amazon DNS server": quotas'),
     egressFragmentsPps: published(1024, monitoringPage),
     queueMs: assumed(
       10,
@@ -172,13 +174,14 @@ function totalGbps(type: InstanceType): { baseline: Limit; peak: Limit } {
   return { baseline: total('baselineGbps'), peak: total('peakGbps') };
 }
 
-function cardLimit(type: InstanceType): Limit {
-  const [card] = type.cards;
-  const share = type.peakGbps / type.networkCards;
-  const own = card?.peakGbps ?? null;
-  if (own === null) return published(share, 'NetworkInfo.NetworkPerformance');
-  if (own <= share + 0.001) return published(own, api);
-  return assumed(share, `${api} says ${own} of each card; this is a card's share of the total`);
+/** Who can be in a cluster placement group: the account's own word, else the guide's rule. */
+function placedFlow(type: InstanceType): Limit {
+  const { placementStrategies } = type;
+  const page = 'EC2 User Guide, "Placement strategies"';
+  const family = familyOf(type);
+  const isLeftOut = /^t\d/.test(family) || ['mac1', 'm7i-flex'].includes(family);
+  if (placementStrategies?.includes('cluster') ?? !isLeftOut) return published(10, bandwidthPage);
+  return published(5, `${page}: not in cluster placement groups`);
 }
 
 /**
@@ -217,6 +220,6 @@ function conntrackEntries({ vcpus }: InstanceType): Limit {
   const sample = 136_812;
   return assumed(
     (sample / 2) * Math.max(2, vcpus),
-    `${sample} as in the sample of ${monitoringPage}, taken for that of 2 vCPUs`,
+    `136,812 as in the sample of ${monitoringPage}, taken for that of 2 vCPUs`,
   );
 }

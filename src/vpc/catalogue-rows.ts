@@ -99,6 +99,7 @@ function readRow(line: string, at: (problem: string) => Error): InstanceType {
     maxQueues: first.maxQueuesPerInterface ?? first.queues,
     flexibleQueues: choice('flexible', yesOrNo) === 'yes',
     bandwidthWeightings: cell('weightings') === '-' ? [] : cell('weightings').split(','),
+    ...{ currentGeneration: null, bootModes: null, placementStrategies: null },
     asOf: cell('as_of'),
   };
 }

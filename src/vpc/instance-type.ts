@@ -46,6 +46,12 @@ export type InstanceType = {
   readonly flexibleQueues: boolean;
   /** How bandwidth can be moved between the network and EBS: `default`, `vpc-1`, `ebs-1`. */
   readonly bandwidthWeightings: readonly string[];
+  /** null: the catalogue does not hold it; an account's own file does. The same for the next two. */
+  readonly currentGeneration: boolean | null;
+  /** `legacy-bios`, `uefi`, `uefi-preferred`. */
+  readonly bootModes: readonly string[] | null;
+  /** Placement groups that it can be in: `cluster`, `partition`, `spread`. */
+  readonly placementStrategies: readonly string[] | null;
   /** When EC2's API said so: 2026-08-02. */
   readonly asOf: string;
 };
@@ -60,16 +66,10 @@ export function hasCredits({ baselineGbps, peakGbps }: InstanceType): boolean {
   return baselineGbps < peakGbps;
 }
 
-/**
- * What one network card carries: its own figure, but not more than its share of the total. For some
- * types EC2's API repeats the total on every card: c6in.32xlarge says 200 of both, and 200 in all.
- */
-export function cardGbps(type: InstanceType, index = 0): { baseline: number; peak: number } {
-  const card = type.cards[index];
-  const share = (own: number | null | undefined, total: number): number =>
-    Math.min(own ?? Number.POSITIVE_INFINITY, total / type.networkCards);
-  return {
-    baseline: share(card?.baselineGbps, type.baselineGbps),
-    peak: share(card?.peakGbps, type.peakGbps),
-  };
+/** The number in "Up to 12.5 Gigabit" or "4x 100 Gigabit"; null in "Moderate". */
+export function gbpsInText(performance: string): number | null {
+  const found = /(?:(\d+)x )?([\d.]+) (Gigabit|Megabit)/.exec(performance);
+  if (found === null) return null;
+  const [, count = '1', value = '', unit] = found;
+  return (Number(count) * Number(value)) / (unit === 'Megabit' ? 1000 : 1);
 }

@@ -43,6 +43,9 @@ test('known types have the network that EC2 publishes for them', () => {
     maxQueues: 2,
     flexibleQueues: true,
     bandwidthWeightings: [],
+    currentGeneration: null,
+    bootModes: null,
+    placementStrategies: null,
     asOf: '2026-08-02',
   });
   assert.equal(types.linkMbps('c6i.large'), 12_500);
@@ -69,5 +72,5 @@ test('an unknown type is refused, and near names are suggested', () => {
 });
 
 test('what is not a catalogue is refused', () => {
-  assert.throws(() => new InstanceTypes('# x\ntype\tvcpus\n'), /other columns/);
+  assert.throws(() => InstanceTypes.parse('# x\ntype\tvcpus\n'), /other columns/);
 });

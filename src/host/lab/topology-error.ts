@@ -12,7 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
-import { nearest } from './nearest.ts';
+import { nearest } from '../../lib/nearest.ts';
 
 /** The file as it was found. */
 export type Found = {

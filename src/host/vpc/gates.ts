@@ -1,4 +1,6 @@
 /** Security groups, network ACLs and prefix lists of a `vpc:` section. */
+
+import { nearest } from '../../lib/nearest.ts';
 import type {
   NetworkAcl,
   NetworkAclEntry,
@@ -7,7 +9,6 @@ import type {
   SecurityGroup,
   SecurityGroupRule,
 } from '../../vpc/model.ts';
-import { nearest } from '../lab/nearest.ts';
 import { asCidr, parseCidr } from './cidr.ts';
 import { defaultName, type Issues, type Names, type Path } from './names.ts';
 import { type AclLine, parseAclEntry, parseRule, RuleTextError, type Side } from './rule-text.ts';

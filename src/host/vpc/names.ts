@@ -1,6 +1,6 @@
 /** What a `vpc:` section calls things, the ids that they get, and what is wrong with a name. */
 import type { z } from 'zod';
-import { nearest } from '../lab/nearest.ts';
+import { nearest } from '../../lib/nearest.ts';
 import type { VpcSection } from './section.ts';
 
 export type Path = readonly (string | number)[];
