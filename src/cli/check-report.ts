@@ -53,9 +53,7 @@ function lines(finding: Finding, room: number, look: Look): string[] {
     wrap(value, Math.max(24, width - 8)).map(
       (line, i) => `${indent}${paint.dim(i === 0 ? name.padEnd(6) : '      ')}  ${line}`,
     );
-  const seen = finding.evidence
-    .filter(({ value }) => value !== 'not read')
-    .map(({ value, at }) => `${placeText(at)}: ${value}`);
+  const seen = finding.evidence.map(({ value, at }) => `${placeText(at)}: ${value}`);
   return [
     ...head,
     ...seen.slice(0, 4).flatMap((one) => field('seen', one)),

@@ -1,6 +1,16 @@
 /** Which cards are there, and whether their drivers have them. */
 import { valueIn } from '../fact.ts';
-import { fail, judge, judgeBoth, judgeEach, notApplicable, pass, type Rule } from '../rule.ts';
+import {
+  fail,
+  judge,
+  judgeBoth,
+  judgeEach,
+  notApplicable,
+  pass,
+  type Rule,
+  unknown,
+} from '../rule.ts';
+import { eachCard } from './cards.ts';
 import type { CardFacts, CardKind, HostFacts } from './facts.ts';
 
 const driverOf: Readonly<Record<CardKind, string>> = {
@@ -73,9 +83,41 @@ const bound: Rule<HostFacts> = {
     ),
 };
 
+const llq: Rule<HostFacts> = {
+  id: 'host-ena-llq',
+  group: 'cards',
+  severity: 'warning',
+  title: 'an ENA function sends by its low-latency queues',
+  reason:
+    'With LLQ the driver writes descriptors and headers into the card itself, which saves the card a read of ' +
+    'memory per packet. A driver that cannot falls back to host memory, and only says so in the log.',
+  source: 'amzn-drivers, kernel/linux/ena/README.rst, "LLQ"; ena_set_queues_placement_policy()',
+  mend: "sudo dmesg | grep -w ena   # then a driver and kernel as new as the instance's generation",
+  evaluate: (facts) =>
+    eachCard(facts, ['ena'], ({ address, hasLlqBar }) =>
+      judgeBoth(
+        hasLlqBar,
+        facts.enaLog,
+        address,
+        (has, log, about) => {
+          const own = log.filter((line) => line.includes(address));
+          const mend = ['sudo dmesg | grep -w ena'] as const;
+          if (!has)
+            return fail('the card has no memory for low-latency queues', { ...about, mend });
+          const fallback = own.find((line) => /fallback to host mode/i.test(line));
+          if (fallback !== undefined) return fail(fallback, { ...about, mend });
+          if (own.length > 0) return pass('the driver did not fall back to host memory', about);
+          return unknown("the log does not reach back to the driver's start", about);
+        },
+        (has) => (has ? 'BAR 2 is there' : 'no BAR 2'),
+        (log) => `${log.length} lines of ena`,
+      ),
+    ),
+};
+
 const words = (value: readonly CardFacts[]): string =>
   value.length === 0
     ? 'no such function'
     : value.map(({ id, address }) => `${address} ${id}`).join(', ');
 
-export const cardRules: readonly Rule<HostFacts>[] = [present, bound];
+export const cardRules: readonly Rule<HostFacts>[] = [present, bound, llq];
