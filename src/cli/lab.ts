@@ -6,6 +6,7 @@ import { type Lab, startLab } from '../host/lab/lab.ts';
 import { isComplete } from '../host/lab/report.ts';
 import { defaultTopology, type Topology } from '../host/lab/topology.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
+import { profileProblem } from '../host/nic/of-type.ts';
 import { parseLab } from '../host/vpc/load.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
@@ -42,6 +43,7 @@ A topology is YAML:
       kernel: "6.12"      a series of the distribution, or a path (with image)
       image: disk.qcow2   a cloud image of your own, qcow2 or raw; nothing is written to it
       mac, address        chosen if absent
+      profile: nitro-v5   generation of the card; type: that of the instance type
       access: posted      how the guest rings doorbells: posted, llq or polled
       memory, cpus        MiB and number; of the lab's guest, not the type's
   measure:            optional
@@ -84,7 +86,10 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
     )
     .option('--image <path>', 'boot this cloud image (qcow2 or raw) in every instance')
     .option('--kernel <series>', "a kernel series, like 7; or a kernel's path, with --image")
-    .option('--profile <name>', "every function's generation, like nitro-v5 or large-receive")
+    .option(
+      '--profile <name>',
+      "every function's generation, like nitro-v5; type: that of its instance type",
+    )
     .addOption(accelOption())
     .addOption(
       new Option('--guest <kind>', 'linux in QEMU; or reference: drivers in this process')
@@ -188,6 +193,10 @@ function topologyOf(file: string | undefined, options: LabOptions): Topology {
   const types = InstanceTypes.load();
   const topology = file === undefined ? defaultTopology(types) : readTopology(file, types);
   const { image, kernel, profile, compare } = options;
+  for (const { name, type, nic } of profile === undefined ? [] : topology.instances) {
+    const problem = profileProblem(profile ?? '', types.get(type), nic);
+    if (problem !== undefined) throw new UsageError(`--profile ${profile} for ${name}: ${problem}`);
+  }
   return {
     ...topology,
     instances: topology.instances.map((instance) => {

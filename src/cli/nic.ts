@@ -12,7 +12,6 @@ import {
   ACCESS,
   type Access,
   type FaultSpec,
-  type NicModel,
   type ParentSpec,
 } from '../host/dataplane/nic-model.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
@@ -24,6 +23,13 @@ import {
   defaultNetwork,
   FunctionError,
 } from '../host/nic/functions.ts';
+import {
+  hasNic,
+  PROFILE_OF_TYPE,
+  profileProblem,
+  resolveProfile,
+  specOfType,
+} from '../host/nic/of-type.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
 import { firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
 import type { InstanceType } from '../vpc/instance-type.ts';
@@ -94,8 +100,8 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--socket <path>', 'where a VMM connects; once per function', collect)
     .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect)
     .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinks})`, megabits)
-    .option('--type <type>', 'take the speed from an EC2 instance type, like c6i.large')
-    .option('--profile <name>', `generation of the card: ${allProfiles}`)
+    .option('--type <type>', 'take link and queues from an EC2 instance type, like c6i.large')
+    .option('--profile <name>', `generation of the card: ${allProfiles}; type: that of --type`)
     .addOption(
       new Option(
         '--access <how>',
@@ -252,7 +258,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[] {
-  const { socket: sockets = [], mac: macs = [], profile, access } = options;
+  const { socket: sockets = [], mac: macs = [], access } = options;
   const { spoofchk, rateMbps, fabric } = options;
   const parent = parentOf(options);
   const { model } = options;
@@ -266,11 +272,13 @@ function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[
   if (macs.length > sockets.length)
     throw new UsageError(`${macs.length} times --mac for ${sockets.length} times --socket`);
   const places = vpc === null ? [] : placesIn(vpc, options, model, sockets.length);
-  const linkMbps = linkOf(options, modelOf(model));
+  const type = typeOf(options.type);
+  const link = linkOf(options, model, type);
+  const profile = profileNamed(options.profile, model, type);
   const requests = sockets.map((socket, i) => {
     const mac = macs[i];
     return {
-      ...{ name: `vf${i}`, model, socket, linkMbps },
+      ...{ name: `vf${i}`, model, socket, ...link },
       ...(mac !== undefined && { mac }),
       ...places[i],
       ...(profile !== undefined && { profile }),
@@ -299,16 +307,15 @@ function placesIn(vpc: VpcModel, options: NicOptions, model: ModelName, sockets:
   const { instances } = vpc;
   if (sockets > instances.length)
     throw new UsageError(`${sockets} times --socket for ${instances.length} instances of the VPC`);
-  const followsType = modelOf(model).linksMbps === null;
   const types = InstanceTypes.load();
   return instances.slice(0, sockets).map((instance) => {
     const { name } = instance;
     const at = interfaceOf(vpc, name);
     const saysNothing = type === undefined && linkMbps === undefined;
-    const isOwn = saysNothing && followsType && types.has(instance.type);
+    const own = saysNothing && types.has(instance.type) ? types.get(instance.type) : null;
     return {
       ...{ name, mac: at.mac, address: firstAddress(at) },
-      ...(isOwn && { linkMbps: types.linkMbps(instance.type) }),
+      ...(own !== null && hasNic(own, model) && specOfType(own, model)),
     };
   });
 }
@@ -317,21 +324,40 @@ type Place = {
   readonly name: string;
   readonly mac: string;
   readonly address: string;
-  readonly linkMbps?: number;
-};
+} & Partial<Link>;
 
-function linkOf({ type, linkMbps }: NicOptions, { linksMbps, ...model }: NicModel): number {
-  if (type === undefined) return linkMbps ?? model.defaultLinkMbps;
+type Link = ReturnType<typeof specOfType>;
+
+/** Link and queues: of the instance type, or as they were given. */
+function linkOf(options: NicOptions, model: ModelName, type: InstanceType | null): Link {
+  const { linkMbps } = options;
+  const { title, defaultLinkMbps, defaultType } = modelOf(model);
+  if (type === null) return { linkMbps: linkMbps ?? defaultLinkMbps };
   if (linkMbps !== undefined)
     throw new UsageError('--type and --link-mbps were both given; expected one of them');
-  let found: InstanceType;
-  const types = InstanceTypes.load();
+  if (!hasNic(type, model))
+    throw new UsageError(`${type.name} has no ${title}; expected a type like ${defaultType}`);
+  return specOfType(type, model);
+}
+
+function typeOf(name: string | undefined): InstanceType | null {
   try {
-    found = types.get(type);
+    return name === undefined ? null : InstanceTypes.load().get(name);
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  if (linksMbps === null) return types.linkMbps(type);
-  if (found.vf82599) return model.defaultLinkMbps;
-  throw new UsageError(`${type} has no ${model.title}; expected a type like ${model.defaultType}`);
+}
+
+/** `type` stands for that of the instance type's generation; other names are checked later. */
+function profileNamed(
+  profile: string | undefined,
+  model: ModelName,
+  type: InstanceType | null,
+): string | undefined {
+  if (profile !== PROFILE_OF_TYPE) return profile;
+  if (type === null)
+    throw new UsageError('--profile type was given without --type; expected both, or a name');
+  const problem = profileProblem(profile, type, model);
+  if (problem !== undefined) throw new UsageError(`--profile type: ${problem}`);
+  return resolveProfile(profile, type, model);
 }

@@ -50,6 +50,25 @@ const wrong: [args: string[], sentence: RegExp][] = [
   [['lab', 'none.yaml'], /none\.yaml: there is no such file; expected a topology/],
   [['lab', bad], /bad\.yaml:3:14: instances\.b\.type is 'c6i\.lage', expected .* did you mean/],
   [['lab', '--pcap', 'x', '--guest', 'reference'], /--pcap captures what virtual machines send/],
+  [
+    ['lab', '--profile', 'nitro-v9'],
+    /--profile nitro-v9 for a: expected a profile of ENA: .*nitro-v6.*; or type/,
+  ],
+  [
+    ['lab', '--profile', 'nitro-v9', '--guest', 'reference'],
+    /--profile nitro-v9 for a: expected a profile of ENA/,
+  ],
+  [['nic', '--socket', 'x', '--profile', 'nitro-v9'], /no ENA profile 'nitro-v9'/],
+  [['nic', '--socket', 'x', '--profile', 'type'], /--profile type was given without --type/],
+  [
+    ['nic', '--socket', 'x', '--type', 'i3.large', '--profile', 'type'],
+    /the generation of i3\.large is not known/,
+  ],
+  [['nic', '--socket', 'x', '--type', 'c4.large'], /c4\.large has no ENA; .* like c6i\.large/],
+  [
+    ['nic', '--socket', 'x', '--model', 'efa', '--type', 'c6in.large'],
+    /c6in\.large has no EFA; expected a type like c5n\.18xlarge/,
+  ],
   [['nic'], /no --socket was given/],
   [['nic', '--socket', 'x', '--model', 'igb'], /no NIC model 'igb'; expected: ena/],
   [

@@ -32,7 +32,10 @@ export const reasons = {
   tooBigForPath: [25, "larger than the path's MTU"],
   malformed: [26, 'its headers contradict themselves'],
   noSuchAddress: [27, 'nobody in the VPC has the destination address'],
-  notCarried: [28, 'a VPC carries neither broadcasts nor multicasts, and IP only'],
+  notCarried: [
+    28,
+    'it is neither untagged IP for an interface nor a request that the network itself answers',
+  ],
   linkLocalExceeded: [29, 'more packets to link-local services than an interface may send'],
   noPublicAddress: [30, 'the sender has no public address for the internet gateway'],
   noGateway: [31, 'the gateway has no connection to the outside'],

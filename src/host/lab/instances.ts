@@ -2,8 +2,8 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
-import { modelOf } from '../dataplane/models.ts';
 import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
+import { resolveProfile, specOfType } from '../nic/of-type.ts';
 import { firstAddress, interfaceOf } from '../vpc/members.ts';
 import type { Topology } from './topology.ts';
 
@@ -14,21 +14,15 @@ export function functionsOf(topology: Topology, directory: string): ChosenFuncti
   const requests = instances.map(({ name, type, nic, profile, access, ...given }) => {
     const at = vpc === undefined ? null : interfaceOf(vpc, name);
     const { mac, address } = at === null ? given : { mac: at.mac, address: firstAddress(at) };
-    const { queues } = types.get(type);
-    const { linksMbps, defaultLinkMbps } = modelOf(nic);
-    const followsType = linksMbps === null;
+    const instanceType = types.get(type);
+    const resolved = profile && (resolveProfile(profile, instanceType, nic) ?? profile);
     return {
-      ...{
-        name,
-        model: nic,
-        socket: join(directory, `${name}.sock`),
-        linkMbps: followsType ? types.linkMbps(type) : defaultLinkMbps,
-      },
+      ...{ name, model: nic, socket: join(directory, `${name}.sock`) },
+      ...specOfType(instanceType, nic),
       ...(mac !== undefined && { mac }),
       ...(address !== undefined && { address }),
-      ...(profile !== undefined && { profile }),
+      ...(resolved !== undefined && { profile: resolved }),
       ...(access !== undefined && { access }),
-      ...(queues !== null && followsType && { queuePairs: queues }),
     };
   });
   return chooseFunctions(requests, vpc === undefined ? network : null);

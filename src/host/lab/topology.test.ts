@@ -90,6 +90,16 @@ const wrong: [claim: string, text: string, message: RegExp][] = [
     /^lab\.yaml:3:3: this is no YAML: Map keys must be unique/,
   ],
   [
+    'a generation that there is not',
+    `${two}profile: nitro-v9\n`,
+    /^lab\.yaml:5:14: instances\.\w+\.profile is 'nitro-v9', expected a profile of ENA: permissive, .*or type: that of the instance type/,
+  ],
+  [
+    'the generation of a type of which it is not known',
+    `${two}type: i3.large\n    profile: type\n`,
+    /expected a profile of ENA by its name, as the generation of i3\.large is not known/,
+  ],
+  [
     'an MTU out of range',
     `${two}type: c6i.large\nmeasure:\n  mtu: 10000\n`,
     /^lab\.yaml:7:8: measure\.mtu is the number 10000, expected an MTU, a whole number from 576 to 9001$/,

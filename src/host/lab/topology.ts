@@ -10,6 +10,7 @@ import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { type EthernetName, ethernetNames, nicModels } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
+import { hasNic, profileProblem } from '../nic/of-type.ts';
 import { type OutsideRequest, outsideSchema } from '../outside/open.ts';
 import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
@@ -35,7 +36,7 @@ export type Instance = {
   readonly image?: string;
   readonly mac?: string;
   readonly address?: string;
-  /** A generation profile of the NIC's; absent: its default. */
+  /** A generation profile of the NIC's, `type` for that of its type; absent: its default. */
   readonly profile?: string;
   readonly access?: Access;
   readonly memoryMb?: number;
@@ -86,9 +87,13 @@ const network = z.strictObject(
 );
 
 const instanceSchema = (types: InstanceTypes) =>
-  instanceFields.superRefine(({ type, nic = 'ena' }, context) => {
-    const message = type === undefined ? undefined : typeProblem(types, type, nic);
-    if (message !== undefined) context.addIssue({ code: 'custom', path: ['type'], message });
+  instanceFields.superRefine(({ type, nic = 'ena', profile }, context) => {
+    const name = type ?? nicModels[nic].defaultType;
+    const wrong = typeProblem(types, name, nic);
+    if (wrong !== undefined) context.addIssue({ code: 'custom', path: ['type'], message: wrong });
+    if (wrong !== undefined || profile === undefined) return;
+    const message = profileProblem(profile, types.get(name), nic);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['profile'], message });
   });
 
 const instanceFields = z.strictObject(
@@ -262,13 +267,12 @@ const vpcOnly = (Object.keys(instanceInVpc) as (keyof InstanceInVpc)[]).filter(
 );
 
 function typeProblem(types: InstanceTypes, name: string, nic: EthernetName): string | undefined {
-  const { defaultType, title, linksMbps } = nicModels[nic];
+  const { defaultType, title } = nicModels[nic];
   if (!types.has(name)) {
     const near = types.near(name);
     const hint = near.length === 0 ? '' : `; did you mean ${near.join(', ')}?`;
     return `expected an EC2 instance type, like ${defaultType}${hint}`;
   }
-  const { ena, vf82599 } = types.get(name);
-  const hasIt = linksMbps === null ? ena !== 'unsupported' : vf82599;
+  const hasIt = hasNic(types.get(name), nic);
   return hasIt ? undefined : `expected a type that has ${title}, like ${defaultType}`;
 }

@@ -56,7 +56,8 @@ export function buildVpc(
 }
 
 function vpcOf({ cidr = [defaultCidr], ipv6, dns, dhcp, ...rest }: VpcSection): Vpc {
-  const hostnames = rest['dns-hostnames'];
+  // EC2's default VPC has names for its addresses, and so have those of labs.
+  const hostnames = rest['dns-hostnames'] ?? true;
   const { domain, servers, ntp } = dhcp ?? {};
   const options = {
     ...(domain !== undefined && { domainName: domain }),
@@ -68,7 +69,7 @@ function vpcOf({ cidr = [defaultCidr], ipv6, dns, dhcp, ...rest }: VpcSection): 
     ...(ipv6 !== undefined && { ipv6Cidrs: ipv6 }),
     ...(dhcp !== undefined && { dhcpOptions: options }),
     ...(dns !== undefined && { dnsSupport: dns }),
-    ...(hostnames !== undefined && { dnsHostnames: hostnames }),
+    dnsHostnames: hostnames,
   };
 }
 

@@ -13,9 +13,14 @@ const example = (): VpcModel => {
 const load = (...lines: string[]): VpcModel =>
   parseVpc(['vpc:', ...lines, 'instances: { a: {}, b: {} }'].join('\n'), 'lab.yaml');
 
+test('addresses have names, as in a default VPC of EC2, unless somebody says no', () => {
+  assert.equal(load('  dns-hostnames: false').vpcs[0]?.dnsHostnames, false);
+  assert.equal(load('  cidr: 10.0.0.0/16').vpcs[0]?.dnsHostnames, true);
+});
+
 test('what nobody says is what EC2 does: default group, default ACL, main table, addresses', () => {
   const model = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
-  assert.deepEqual(model.vpcs, [{ id: 'vpc-lab', cidrs: ['10.0.0.0/16'] }]);
+  assert.deepEqual(model.vpcs, [{ id: 'vpc-lab', cidrs: ['10.0.0.0/16'], dnsHostnames: true }]);
   assert.deepEqual(
     model.interfaces.map(({ id, mac, addresses, groups }) => [id, mac, addresses, groups]),
     [
