@@ -80,6 +80,7 @@ test('the stock stack of Linux 6.12 on EFA', { timeout: 300_000 }, async (t) => 
     await t.test('libfabric: messages of every size arrive as they were sent', async () => {
       await both(cluster, 'fi_pingpong -p efa -e rdm -c');
       await both(cluster, 'fi_pingpong -p efa -e rdm -m tagged -c -S all -I 3');
+      await both(cluster, 'fi_pingpong -p efa -e dgram -c');
     });
 
     await t.test(

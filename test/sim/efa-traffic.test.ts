@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QP_TYPE } from '../../src/defs/efa-admin.ts';
-import { OP } from '../../src/defs/efa-io.ts';
+import { COMP_STATUS, OP } from '../../src/defs/efa-io.ts';
 import { efaProfiles } from '../../src/devices/efa/profile.ts';
 import { part } from '../../src/drivers/efa/provider.ts';
 import { connect, EfaLab, type Node } from './efa-lab.ts';
@@ -40,17 +40,44 @@ for (const access of ['llq', 'polled', 'posted'] as const)
       assert.deepEqual([...lab.a.refusals, ...lab.b.refusals], []);
     });
 
-for (const type of [QP_TYPE.SRD, QP_TYPE.UD])
-  test(`an inline message of type ${type} arrives`, () => {
+for (const [name, type, prefix] of [
+  ['SRD', QP_TYPE.SRD, 0],
+  ['UD', QP_TYPE.UD, 40],
+] as const)
+  test(`an inline message over ${name} arrives behind ${prefix} bytes`, () => {
     const lab = new EfaLab();
     const pair = connect(lab, { type });
     const to = lab.b.provider.buffer(4096);
     pair.b.receive(1, [part(to)]);
     pair.a.send(pair.toB, 2, Uint8Array.of(1, 2, 3, 4, 5));
     assert.equal(pair.cqA.drain()[0]?.status, 0);
-    assert.equal(pair.cqB.drain()[0]?.length, 5);
-    assert.deepEqual(bytes(lab.b, to.dma, 5), Uint8Array.of(1, 2, 3, 4, 5));
+    assert.equal(pair.cqB.drain()[0]?.length, prefix + 5);
+    assert.deepEqual(bytes(lab.b, to.dma + prefix, 5), Uint8Array.of(1, 2, 3, 4, 5));
+    assert.equal(lab.b.provider.stats('MESSAGES')['recv_bytes'], 5);
   });
+
+test('the prefix of a datagram may take up a buffer of its own, or a part of the next one', () => {
+  for (const first of [39, 40, 41]) {
+    const lab = new EfaLab();
+    const pair = connect(lab, { type: QP_TYPE.UD });
+    const to = lab.b.provider.buffer(4096);
+    pair.b.receive(1, [part(to, 0, first), part(to, 1000, 43 - first)]);
+    pair.a.send(pair.toB, 2, Uint8Array.of(1, 2, 3));
+    assert.equal(pair.cqB.drain()[0]?.status, 0);
+    const [head, tail] = [bytes(lab.b, to.dma, first), bytes(lab.b, to.dma + 1000, 43 - first)];
+    assert.deepEqual([...head, ...tail].slice(40), [1, 2, 3]);
+  }
+});
+
+test('a datagram that has no room behind the prefix ends its receive request with BAD_LENGTH', () => {
+  const lab = new EfaLab();
+  const pair = connect(lab, { type: QP_TYPE.UD });
+  pair.b.receive(1, [part(lab.b.provider.buffer(4096), 0, 42)]);
+  pair.a.send(pair.toB, 2, Uint8Array.of(1, 2, 3));
+  assert.equal(pair.cqB.drain()[0]?.status, COMP_STATUS.LOCAL_ERROR_BAD_LENGTH);
+  assert.equal(pair.cqA.drain()[0]?.status, COMP_STATUS.OK);
+  assert.equal(lab.b.provider.stats('BASIC')['rx_drops'], 1);
+});
 
 for (const length of [0, 1, 4096, 8928, 8929, 1_000_000]) {
   test(`RDMA read of ${length} bytes`, () => {

@@ -38,6 +38,11 @@ import type { WorkRequest } from './work-request.ts';
 const pow32 = 2 ** 32;
 const bytesPerBatchUnit = 64;
 const wqeBytes = 64;
+/**
+ * What a datagram leaves free at the start of its receiver's buffers, as all verbs do for the global
+ * route header that InfiniBand has: libfabric's `dgram` endpoints ask for as many bytes of prefix.
+ */
+const udPrefixBytes = 40;
 /** Where in a work request its inline message begins, in words. */
 const inlineWord = 8;
 
@@ -370,16 +375,22 @@ export class DataPath implements SrdUser {
     if (!qp.hasReceive) return SRD.remoteNotReady;
     if (!qp.takeReceive()) return this.#failReceive(qp, COMP_STATUS.LOCAL_ERROR_QP_INTERNAL_ERROR);
     const into = qp.received;
-    if (packet.length > into.capacity) {
+    const prefix = qp.isSrd ? 0 : udPrefixBytes;
+    if (prefix + packet.length > into.capacity) {
       this.#failReceive(qp, LOCAL_ERROR_BAD_LENGTH);
       return SRD.remoteBadLength;
     }
+    let skip = prefix;
     let left = packet.length;
     let source = payloadOffset;
     this.#bounce.clear();
     for (let i = 0; i < into.buffers && left > 0; i++) {
-      const part = Math.min(left, into.lengths[i] as number);
-      const address = into.addresses[i] as number;
+      const have = into.lengths[i] as number;
+      const unused = Math.min(skip, have);
+      skip -= unused;
+      const part = Math.min(left, have - unused);
+      if (part === 0) continue;
+      const address = (into.addresses[i] as number) + unused;
       const region = this.#regions.local(into.lkeys[i] as number, qp.shape.pd);
       const allowed = region?.allows(address, part, MR_PERMISSION.LOCAL_WRITE) === true;
       if (!allowed || !region.take(frame, source, this.memory, address, part, this.#bounce)) {
@@ -389,7 +400,8 @@ export class DataPath implements SrdUser {
       left -= part;
       source += part;
     }
-    this.#completeReceive(qp, packet, from, packet.length);
+    this.#completeReceive(qp, packet, from, prefix + packet.length);
+    this.#add(qp, 'recv_bytes', packet.length);
     return SRD.ok;
   }
 
@@ -419,7 +431,6 @@ export class DataPath implements SrdUser {
       [entry.src_addr_0, entry.src_addr_1, entry.src_addr_2, entry.src_addr_3] = gidOf(from);
     qp.completeReceive(entry);
     this.#add(qp, 'recv_wrs', 1);
-    this.#add(qp, 'recv_bytes', length);
   }
 
   #write(qp: QueuePair, packet: SrdPacket, from: number, frame: Frame): number {
@@ -446,6 +457,7 @@ export class DataPath implements SrdUser {
     if (takesRequest && !qp.takeReceive())
       return this.#failReceive(qp, COMP_STATUS.LOCAL_ERROR_QP_INTERNAL_ERROR);
     this.#completeReceive(qp, packet, from, packet.total);
+    this.#add(qp, 'recv_bytes', packet.total);
     return SRD.ok;
   }
 
