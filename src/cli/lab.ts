@@ -8,6 +8,7 @@ import { defaultTopology, type Topology } from '../host/lab/topology.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
 import { profileProblem } from '../host/nic/of-type.ts';
 import { parseLab } from '../host/vpc/load.ts';
+import { hasEfa } from '../vpc/check-efa.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
 import { renderReport } from './lab-report.ts';
@@ -221,7 +222,13 @@ function readTopology(file: string, types: InstanceTypes): Topology {
     throw new UsageError(`${file}: ${why}; expected a topology like examples/two-instances.yaml`);
   }
   try {
-    return parseLab(source, file, types);
+    const topology = parseLab(source, file, types);
+    const efa = topology.vpc?.interfaces.find(hasEfa);
+    if (efa !== undefined)
+      throw new UsageError(
+        `${file}: ${efa.id} is an EFA, which \`virtfn hpc ${file}\` boots guests for`,
+      );
+    return topology;
   } catch (error) {
     if (error instanceof TopologyError) throw new UsageError(error.message);
     throw error;

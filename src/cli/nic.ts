@@ -31,10 +31,10 @@ import {
   specOfType,
 } from '../host/nic/of-type.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
-import { firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
+import { findEfa, firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
 import type { InstanceType } from '../vpc/instance-type.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
-import type { VpcModel } from '../vpc/model.ts';
+import type { NetworkInterface, VpcModel } from '../vpc/model.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';
 import { JsonTeller, type Teller, TextTeller } from './nic-events.ts';
@@ -310,20 +310,27 @@ function placesIn(vpc: VpcModel, options: NicOptions, model: ModelName, sockets:
   const types = InstanceTypes.load();
   return instances.slice(0, sockets).map((instance) => {
     const { name } = instance;
-    const at = interfaceOf(vpc, name);
+    const at = model === 'efa' ? efaOf(vpc, name) : interfaceOf(vpc, name);
     const saysNothing = type === undefined && linkMbps === undefined;
     const own = saysNothing && types.has(instance.type) ? types.get(instance.type) : null;
+    const address = firstAddress(at);
     return {
-      ...{ name, mac: at.mac, address: firstAddress(at) },
+      ...{ name, mac: at.mac, ...(address !== '' && { address }) },
       ...(own !== null && hasNic(own, model) && specOfType(own, model)),
     };
   });
 }
 
+function efaOf(vpc: VpcModel, name: string): NetworkInterface {
+  const at = findEfa(vpc, name);
+  if (at !== undefined) return at;
+  throw new UsageError(`${name} has no EFA; expected interface-type: efa or efa-only in its file`);
+}
+
 type Place = {
   readonly name: string;
   readonly mac: string;
-  readonly address: string;
+  readonly address?: string;
 } & Partial<Link>;
 
 type Link = ReturnType<typeof specOfType>;

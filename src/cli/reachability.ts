@@ -7,6 +7,7 @@ import { type End, QuestionError } from '../vpc/explain-ends.ts';
 import { type Hint, hintsFor } from '../vpc/explain-hints.ts';
 import { formatRanges } from '../vpc/explain-ports.ts';
 import type { VpcModel } from '../vpc/model.ts';
+import { answerAboutEfas } from './reachability-efa.ts';
 import { readVpcOrLab } from './read-vpc.ts';
 import { renderTable } from './table.ts';
 import { type Paint, paintFor, widthOf, wrap } from './terminal.ts';
@@ -21,6 +22,7 @@ type ExplainOptions = {
   icmpType?: number;
   icmpCode?: number;
   ipv6?: boolean;
+  efa?: boolean;
   at?: string;
   json?: boolean;
 };
@@ -34,6 +36,7 @@ exit code is 0 when the request arrives and its reply comes back, 1 when it does
 Examples:
   $ virtfn explain examples/three-tier-vpc.yaml --from app --to db --port 5432
   $ virtfn explain --from web --to app --proto icmp
+  $ virtfn explain cluster.yaml --from a --to b --efa
   $ virtfn explain vpc.json --from 198.51.100.7 --to web --port 443 --json | jq .closed`;
 
 const protocolNumbers: Readonly<Record<string, number>> = {
@@ -60,6 +63,7 @@ export function addExplainCommand(program: Command, exit: (code: number) => void
     .option('--icmp-type <n>', 'an echo request if absent', byte)
     .option('--icmp-code <n>', '0 if absent', byte)
     .option('--ipv6', 'by the IPv6 addresses of instances and interfaces')
+    .option('--efa', "about SRD between the EFAs of two instances, by EFA's own rule")
     .option('--at <socket>', 'the control socket of the lab; the only one if absent')
     .option('--json', 'the answer as one JSON document, on stdout')
     .addHelpText('after', help)
@@ -87,6 +91,7 @@ async function runExplain(file: string | undefined, options: ExplainOptions): Pr
   const model = await readVpcOrLab(file, options.at);
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new UsageError(`${file ?? 'the lab'}: ${problem}`);
+  if (options.efa) return asked(() => answerAboutEfas(model, options));
   const answer = answerTo(model, options);
   const hints = hintsFor(model, answer);
   if (options.json) console.log(JSON.stringify(documentOf(answer, hints), null, 2));
@@ -95,11 +100,15 @@ async function runExplain(file: string | undefined, options: ExplainOptions): Pr
 }
 
 function answerTo(model: VpcModel, options: ExplainOptions): Explanation {
-  const { from, to, proto, json: _json, at: _at, ipv6, ...rest } = options;
+  const { from, to, proto, json: _json, at: _at, efa: _efa, ipv6, ...rest } = options;
   const version = ipv6 === undefined ? {} : { version: 6 as const };
   const question: Question = { from, to, protocol: proto, ...rest, ...version };
+  return asked(() => explain(model, question));
+}
+
+function asked<T>(question: () => T): T {
   try {
-    return explain(model, question);
+    return question();
   } catch (error) {
     if (error instanceof QuestionError) throw new UsageError(error.message);
     throw error;

@@ -37,6 +37,7 @@ export class Bridge implements Forwarder {
 
   forward(from: SwitchPort, frame: Frame): Reason {
     const h = frame.headers;
+    if (from.isFabric) return this.#goFabricWay(from, frame);
     if (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi) {
       if (from.spoofCheck && this.#delivery.ownerOf(h.srcMacHi, h.srcMacLo) !== from.index)
         return this.#delivery.refuse(from, R.spoofedSource);
@@ -45,6 +46,16 @@ export class Bridge implements Forwarder {
     if (from.spoofCheck && from.address !== null && hasForeignAddress(frame, from.address))
       return this.#delivery.refuse(from, R.spoofedSource);
     return this.#route(from, frame);
+  }
+
+  /** SRD goes from fabric port to fabric port, by their own MACs: nothing is learned or flooded. */
+  #goFabricWay(from: SwitchPort, frame: Frame): Reason {
+    const h = frame.headers;
+    if (from.spoofCheck && (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi))
+      return this.#delivery.refuse(from, R.spoofedSource);
+    const owner = this.#delivery.fabricOwnerOf(h.dstMacHi, h.dstMacLo);
+    if (owner < 0) return this.#delivery.refuse(from, R.noReceiver);
+    return this.#deliver(owner, frame, from);
   }
 
   #route(from: SwitchPort, frame: Frame): Reason {
@@ -71,7 +82,7 @@ export class Bridge implements Forwarder {
     let verdict: Reason = R.noReceiver;
     for (let i = 0; i < ports.length; i++) {
       const port = ports[i] as SwitchPort | null;
-      if (port === null || port === from) continue;
+      if (port === null || port === from || port.isFabric) continue;
       const one = this.#delivery.deliver(port, frame, from);
       if (verdict !== R.delivered) verdict = one;
     }

@@ -27,6 +27,8 @@ export interface Delivery {
   readonly ports: readonly (SwitchPort | null)[];
   /** The number of the port that owns a MAC, or -1. */
   ownerOf(macHi: number, macLo: number): number;
+  /** The number of the fabric port that owns a MAC, or -1. */
+  fabricOwnerOf(macHi: number, macLo: number): number;
   /** Offers the frame to a port; it may have to wait there. */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason;
   /** The frame ends here: counted at its sender. Returns `reason`. */

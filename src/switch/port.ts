@@ -26,6 +26,11 @@ export type PortOptions = {
   readonly queueBytes?: number;
   /** What it may send and be sent, together with other ports of the same allowance; no limit if absent. */
   readonly allowance?: Allowance;
+  /**
+   * It is the EFA's of an interface: SRD goes from fabric port to fabric port, and nothing else does.
+   * The interface's Ethernet port may have the same MAC.
+   */
+  readonly fabric?: boolean;
 };
 
 /** What a port needs of its switch. */
@@ -56,6 +61,7 @@ export class SwitchPort implements Port {
   /** Or null: any. */
   readonly address: number | null;
   readonly maxFrameBytes: number;
+  readonly isFabric: boolean;
   readonly counters: Counters = createPortCounters();
   readonly values: Float64Array;
   /** Frames that wait for buffers, by lane of the endpoint; made when first needed. */
@@ -84,6 +90,7 @@ export class SwitchPort implements Port {
     this.#keepMac(options.mac ?? null);
     this.spoofCheck = options.spoofCheck ?? false;
     this.address = options.address ?? null;
+    this.isFabric = options.fabric ?? false;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
     this.#queueBytes = options.queueBytes ?? defaultQueueBytes;

@@ -328,3 +328,21 @@ test("what comes from outside is counted as itself, whatever a guest's last fram
   (delivery as Delivery).refuseAt(port, frame, null, R.aclInDenied);
   assert.equal(port.counters.get('rx_aclInDenied'), 1);
 });
+
+test('a fabric port has its own address space: the same MAC may be an Ethernet port too', () => {
+  const { fabric, ends } = lab(2);
+  const fabricEnd = (n: number, more: Partial<PortOptions> = {}): TestEndpoint =>
+    new TestEndpoint(
+      fabric.addPort({ name: `f${n}`, mac: macNumber(n), fabric: true, spoofCheck: true, ...more }),
+    );
+  const [a, b] = [fabricEnd(1), fabricEnd(2)];
+  assert.throws(() => fabricEnd(2), /belongs to another port/);
+  assert.equal(ends[0].send(packet(1, 2)), R.delivered);
+  assert.equal(ends[0].send(packet(1, broadcast)), R.delivered);
+  assert.deepEqual(counts([...ends, a, b]), [0, 2, 0, 0], 'Ethernet stays on Ethernet');
+  assert.equal(a.send(packet(1, 2)), R.delivered);
+  assert.equal(a.send(packet(1, 9)), R.noReceiver);
+  assert.equal(a.send(packet(1, broadcast)), R.noReceiver);
+  assert.equal(a.send(packet(7, 2)), R.spoofedSource);
+  assert.deepEqual(counts([...ends, a, b]), [0, 2, 0, 1], 'and the fabric on the fabric');
+});

@@ -48,6 +48,8 @@ export class Switch implements Fabric, Delivery {
   readonly ports: (SwitchPort | null)[] = [];
   readonly clock: Clock;
   readonly #owners = new OwnerTable();
+  /** The same of fabric ports, which have an address space of their own. */
+  readonly #fabricOwners = new OwnerTable();
   readonly #forwarder: Forwarder;
   readonly #responders: Responder[] = [];
   #taps: readonly Tap[] = [];
@@ -81,11 +83,12 @@ export class Switch implements Fabric, Delivery {
     this.#forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
   }
 
-  /** Throws when another port owns the same MAC. */
+  /** Throws when another port of the same kind owns the same MAC. */
   addPort(options: PortOptions): SwitchPort {
     const free = this.ports.indexOf(null);
     const index = free < 0 ? this.ports.length : free;
-    if (options.mac !== undefined && !this.#owners.add(options.mac, index))
+    const owners = this.#ownersOf(options.fabric ?? false);
+    if (options.mac !== undefined && !owners.add(options.mac, index))
       throw new Error(`port ${options.name}: its MAC address belongs to another port`);
     const port = new SwitchPort(this, index, options);
     this.ports[index] = port;
@@ -97,17 +100,21 @@ export class Switch implements Fabric, Delivery {
     if (this.ports[port.index] !== port) return;
     port.connect(null);
     this.ports[port.index] = null;
-    this.#owners.removePort(port.index);
+    this.#ownersOf(port.isFabric).removePort(port.index);
     this.#forwarder.portRemoved(port);
     accumulate(this.#retired, port.counters);
   }
 
   own(port: SwitchPort, mac: number): boolean {
-    return this.#owners.add(mac, port.index);
+    return this.#ownersOf(port.isFabric).add(mac, port.index);
   }
 
   disown(port: SwitchPort, mac: number): void {
-    this.#owners.remove(mac, port.index);
+    this.#ownersOf(port.isFabric).remove(mac, port.index);
+  }
+
+  #ownersOf(isFabric: boolean): OwnerTable {
+    return isFabric ? this.#fabricOwners : this.#owners;
   }
 
   /** Responders are asked in the order in which they were added. */
@@ -212,6 +219,10 @@ export class Switch implements Fabric, Delivery {
 
   ownerOf(macHi: number, macLo: number): number {
     return this.#owners.lookup(macHi, macLo);
+  }
+
+  fabricOwnerOf(macHi: number, macLo: number): number {
+    return this.#fabricOwners.lookup(macHi, macLo);
   }
 
   /**

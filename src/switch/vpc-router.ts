@@ -75,6 +75,7 @@ export class VpcRouter implements Forwarder {
       options.connectionsPerInstance ?? 65_536,
       delivery.ports,
       (macHi, macLo) => delivery.ownerOf(macHi, macLo),
+      (macHi, macLo) => delivery.fabricOwnerOf(macHi, macLo),
     );
     this.#tracker = new Tracker(connections, this.#nics.bySlot, random);
     this.#judge = new Judge(this.#nics, this.#tracker);
@@ -139,7 +140,7 @@ export class VpcRouter implements Forwarder {
     if (nic === null) return this.#delivery.refuse(from, R.notCarried);
     if (h.srcMacLo !== nic.macLo || h.srcMacHi !== nic.macHi)
       return this.#delivery.refuse(from, R.spoofedSource);
-    if (h.etherType === etherType.srd) return this.#goFabricWay(nic, from, frame);
+    if (from.isFabric) return this.#goFabricWay(nic, from, frame);
     if (isOrdinary(h)) {
       const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
       const at = flows.find(nic.slot, h, this.#epoch);
@@ -224,16 +225,17 @@ export class VpcRouter implements Forwarder {
 
   // EFA's way.
 
-  /** SRD goes from interface to interface, by their MACs, or nowhere. */
+  /** SRD goes from EFA to EFA, by the MACs of their interfaces, or nowhere. */
   #goFabricWay(nic: Nic, from: SwitchPort, frame: Frame): Reason {
-    const { dstMacHi, dstMacLo, vlan } = frame.headers;
-    const to = vlan >= 0 ? null : this.#nics.nicOf(dstMacHi, dstMacLo);
-    if (to === null || to.port === null) return this.#delivery.refuse(from, R.noReceiver);
+    const { dstMacHi, dstMacLo } = frame.headers;
+    const to = this.#nics.fabricNicOf(dstMacHi, dstMacLo);
+    const port = to?.fabricPort ?? null;
+    if (to === null || port === null) return this.#delivery.refuse(from, R.noReceiver);
     const verdict = this.#fabric.judge(this.policy, nic, to);
     this.rule = this.#fabric.rule;
-    if (verdict === R.delivered) return this.#delivery.deliver(to.port, frame, from);
+    if (verdict === R.delivered) return this.#delivery.deliver(port, frame, from);
     return verdict === R.sgIngressNone
-      ? this.#delivery.refuseAt(to.port, frame, from, verdict)
+      ? this.#delivery.refuseAt(port, frame, from, verdict)
       : this.#delivery.refuse(from, verdict);
   }
 

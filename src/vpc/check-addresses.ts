@@ -92,7 +92,9 @@ function checkInterface(at: NetworkInterface, model: VpcModel): Problems {
   const texts = [...at.addresses.map(({ address }) => address), ...(at.ipv6Addresses ?? [])];
   const none = at.addresses.length + (at.ipv6Addresses?.length ?? 0) === 0;
   return [
-    ...(none ? [`${at.id} has no private address: give it one of ${at.subnet}`] : []),
+    ...(none && at.interfaceType !== 'efa-only'
+      ? [`${at.id} has no private address: give it one of ${at.subnet}`]
+      : []),
     ...texts.flatMap((text) => checkInSubnet(at.id, text, subnet)),
   ];
 }

@@ -3,6 +3,7 @@
  * model without problems can be compiled.
  */
 import { checkAddresses, type Problems, readAddress } from './check-addresses.ts';
+import { checkEfas } from './check-efa.ts';
 import { checkFilters } from './check-filters.ts';
 import { checkRoutes } from './check-routes.ts';
 import type { DhcpOptionSet, Instance, NetworkInterface, VpcModel } from './model.ts';
@@ -16,6 +17,7 @@ export const checkVpcModel = (model: VpcModel, quotas: Quotas = defaultQuotas): 
   ...checkRoutes(model),
   ...model.interfaces.flatMap(checkTracking),
   ...checkAttachments(model),
+  ...checkEfas(model),
   ...model.instances.flatMap(checkInstance),
   ...model.vpcs.flatMap(({ id, dhcpOptions }) => checkDhcp(id, dhcpOptions ?? {})),
 ];
@@ -96,18 +98,19 @@ function checkTracking({ id, tracking = {} }: NetworkInterface): Problems {
   });
 }
 
-/** An instance's interfaces are in one zone, each with a number of its own. */
+/** An instance's interfaces are in one zone, each with a number of its own on its card. */
 function checkAttachments(model: VpcModel): Problems {
   const zones = new Map(model.subnets.map(({ id, zone }) => [id, zone]));
   return model.instances.flatMap(({ id }) => {
     const own = model.interfaces.filter(({ instance }) => instance === id);
-    const numbers = new Map<number, string>();
+    const numbers = new Map<string, string>();
     const [first] = own;
     return own.flatMap((at) => {
       const problems: string[] = [];
       const number = at.deviceIndex ?? 0;
-      const other = numbers.get(number);
-      numbers.set(number, at.id);
+      const place = `${at.networkCardIndex ?? 0} ${number}`;
+      const other = numbers.get(place);
+      numbers.set(place, at.id);
       if (other !== undefined)
         problems.push(
           `${at.id}: device index ${number} of ${id} is ${other}'s: choose another one`,

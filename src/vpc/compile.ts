@@ -146,6 +146,7 @@ class Compilation {
       return {
         id: at.id,
         mac: parseMac(at.mac),
+        type: at.interfaceType ?? 'interface',
         vpc: vpcs.get(this.#model.subnets[subnet]?.vpc ?? '') ?? -1,
         subnet,
         groups: Int32Array.from(at.groups.flatMap((id) => groups.get(id) ?? [])),

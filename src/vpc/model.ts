@@ -70,12 +70,21 @@ export type NetworkInterface = {
   readonly groups: readonly string[];
   /** True unless told; off for appliances: NAT instances, routers, firewalls. */
   readonly sourceDestCheck?: boolean;
+  /**
+   * `efa`: an ENA and an EFA with one MAC address; `efa-only`: an EFA, which has no IP address.
+   * `interface` unless told.
+   */
+  readonly interfaceType?: InterfaceType;
   /** Attached to. */
   readonly instance?: string;
-  /** Its number on the instance; 0 unless told. */
+  /** Its number on the network card; 0 unless told. Number 0 of card 0 is the primary interface. */
   readonly deviceIndex?: number;
+  /** 0 unless told. */
+  readonly networkCardIndex?: number;
   readonly tracking?: TrackingTimeouts;
 };
+
+export type InterfaceType = 'interface' | 'efa' | 'efa-only';
 
 export type PrivateAddress = {
   readonly address: string;

@@ -23,6 +23,7 @@ import { efaProfiles } from '../../src/devices/efa/profile.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { EfaProvider, part } from '../../src/drivers/efa/provider.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
+import { noFaults } from '../../src/srd/faults.ts';
 import { connect, EfaLab } from './efa-lab.ts';
 
 for (const profile of efaProfiles)
@@ -126,7 +127,7 @@ test('buffers in memory that only the client can reach work as well', () => {
       interrupts: { raise: () => {} },
       deviceMemory: (sizeBytes) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
     },
-    lab.network.addPort({ name: 'remote', mac }),
+    lab.network.addPort({ name: 'remote', mac, fabric: true }),
   );
   const provider = new EfaProvider(device, arena);
   provider.start();
@@ -177,4 +178,24 @@ test('what is left of a burst goes on in the next turn', () => {
   assert.equal(stats['send_wrs'], 0);
   lab.a.device.setRate(1e9);
   lab.a.device.setRate(null);
+});
+
+test("a function's own counters say what a bad fabric did, and what SRD did about it", () => {
+  const faults = { ...noFaults, seed: 5, lossPpm: 100_000, jitterNs: 50_000 };
+  const lab = new EfaLab(2, { faults });
+  const pair = connect(lab);
+  const [from, to] = [lab.a.provider.buffer(1 << 20), lab.b.provider.buffer(1 << 20)];
+  const at = { rkey: to.rkey, address: to.address, length: 1 << 20 };
+  pair.a.rdma(OP.RDMA_WRITE, pair.toB, 1, part(from), at);
+  lab.settle(500);
+  assert.equal(pair.cqA.drain()[0]?.status, 0);
+  const { names, read } = lab.a.device.ownCounters;
+  const values = new Float64Array(names.length);
+  read(values);
+  const count = (name: string): number => values[names.indexOf(name)] ?? NaN;
+  assert.equal(count('efa_write_wrs'), 1);
+  assert.equal(count('efa_write_bytes'), 1 << 20);
+  assert.equal(count('efa_retrans_pkts'), lab.a.provider.stats('NETWORK')['retrans_pkts']);
+  assert.ok(count('efa_retrans_pkts') > 0 && count('fabric_lost') > 0);
+  assert.ok(count('fabric_delayed') > 118, 'more than its packets were delayed');
 });

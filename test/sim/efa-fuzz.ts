@@ -82,8 +82,8 @@ export class EfaFuzz {
     this.#memory = this.#pool.memory;
     const secret = part(guardBytes + poolBytes, poolBytes);
     this.#memory.add({ iova: secretBase, memory: secret, readable: true, writable: true });
-    const port = this.#network.addPort({ name: 'hostile', mac: macs[hostile] });
-    this.#rogue = this.#network.addPort({ name: 'rogue' });
+    const port = this.#network.addPort({ name: 'hostile', mac: macs[hostile], fabric: true });
+    this.#rogue = this.#network.addPort({ name: 'rogue', fabric: true });
     const access = this.#prng.pick(['llq', 'polled', 'posted'] as const);
     const profile = this.#prng.pick(efaProfiles);
     this.#device = new EfaFunction(
@@ -105,7 +105,7 @@ export class EfaFuzz {
 
   #makeGood(i: 1 | 2): Good {
     const arena = new DmaArena(2 << 20, goodBase + i * 2 ** 30);
-    const port = this.#network.addPort({ name: `good${i}`, mac: macs[i] });
+    const port = this.#network.addPort({ name: `good${i}`, mac: macs[i], fabric: true });
     const device = new EfaFunction(
       { mac: macs[i], linkMbps: 1000, secret: Uint32Array.of(i, 2, 3, 4) },
       this.#host(arena.memory, new Diagnostics()),

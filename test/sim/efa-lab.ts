@@ -43,7 +43,7 @@ export class EfaLab {
         diagnostics: new Diagnostics((refusal) => refusals.push(refusal)),
         deviceMemory: (sizeBytes) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
       },
-      this.network.addPort({ name: `efa${i}`, mac }),
+      this.network.addPort({ name: `efa${i}`, mac, fabric: true }),
     );
     const provider = new EfaProvider(device, arena);
     provider.start();

@@ -43,8 +43,8 @@ import type { QueuePair } from './queue-pair.ts';
 import { QueuePairs } from './queue-pairs.ts';
 import { Refusals } from './refusals.ts';
 import { efaRules } from './rules.ts';
-import { Statistics } from './statistics.ts';
-import { type EfaCounts, newCounts } from './stats.ts';
+import { networkCounts, Statistics } from './statistics.ts';
+import { type EfaCounts, newCounts, ownCounterNames } from './stats.ts';
 
 /** Time-outs in units of 100 ms, as CAPS gives them; 0: the driver's own. */
 const resetTimeout = 30;
@@ -95,6 +95,7 @@ export class EfaFunction implements PolledFunction, Endpoint {
   readonly #handles: AddressHandles;
   readonly #qps: QueuePairs;
   readonly #queueWords: Int32Array;
+  readonly #faults: Faults | null;
   #restPending = false;
 
   constructor(options: EfaOptions, host: FunctionHost, port: Port) {
@@ -120,6 +121,7 @@ export class EfaFunction implements PolledFunction, Endpoint {
     this.#handles = new AddressHandles(this.#pds, refusals);
     const path = new DataPath(host, profile, this.#regions, this.#handles, this.counts);
     const faults = options.faults === undefined ? null : new Faults(options.faults, clock);
+    this.#faults = faults;
     this.srd = new SrdEndpoint(
       {
         ...{ mac, maxPayload: profile.mtu, faults },
@@ -294,6 +296,19 @@ export class EfaFunction implements PolledFunction, Endpoint {
     const burstBytes = Math.max(minBurstBytes, ((rateBps ?? 0) / 8) * burstSeconds);
     const now = this.#host.clock.now();
     this.srd.rate = rateBps === null ? null : new TokenBucket(rateBps, burstBytes, now);
+  }
+
+  /** What `virtfn nic` shows beside the port's counters. */
+  get ownCounters(): {
+    readonly names: readonly string[];
+    readonly read: (values: Float64Array) => void;
+  } {
+    return { names: ownCounterNames, read: (values) => values.set(this.#ownCounts()) };
+  }
+
+  #ownCounts(): number[] {
+    const { lost = 0, delayed = 0 } = this.#faults ?? {};
+    return [...Object.values(this.counts), ...networkCounts(this.srd.counts), lost, delayed];
   }
 
   /** There is no such event. */

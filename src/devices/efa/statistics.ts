@@ -43,7 +43,9 @@ export class Statistics {
         efaRules['stats-scope'],
         () => `scope ${cmd.scope}, queue pair ${cmd.scope_modifier}`,
       );
-    const values = isNetwork ? this.#network() : this.#row(type, qp?.counts ?? this.#counts);
+    const values = isNetwork
+      ? networkCounts(this.#srd)
+      : this.#row(type, qp?.counts ?? this.#counts);
     let at = STATS_FIRST_WORD;
     for (const value of values) {
       answer[at++] = value % 2 ** 32;
@@ -55,10 +57,9 @@ export class Statistics {
   #row(type: Exclude<keyof typeof STATS_TYPE, 'NETWORK'>, counts: EfaCounts): number[] {
     return STATS_FIELDS[type].map((field) => counts[field]);
   }
-
-  #network(): number[] {
-    const { retransmittedBytes, retransmittedPackets, timeouts, unresponsive, impaired } =
-      this.#srd;
-    return [retransmittedBytes, retransmittedPackets, timeouts, unresponsive, impaired];
-  }
 }
+
+/** In the order of `STATS_FIELDS.NETWORK`. */
+export const networkCounts = (of: SrdCounts): number[] => [
+  ...[of.retransmittedBytes, of.retransmittedPackets, of.timeouts, of.unresponsive, of.impaired],
+];

@@ -1,5 +1,5 @@
 /** What a function or a queue pair has done, by the names of EFA's statistics. */
-import type { STATS_FIELDS } from '../../defs/efa-admin.ts';
+import { STATS_FIELDS } from '../../defs/efa-admin.ts';
 
 type Field = (typeof STATS_FIELDS)[keyof typeof STATS_FIELDS][number];
 
@@ -25,3 +25,9 @@ export const newCounts = (): EfaCounts => ({
   write_wr_err: 0,
   write_recv_bytes: 0,
 });
+
+/** All of these, what SRD counts, and what a bad fabric did to packets that the function sent. */
+export const ownCounterNames: readonly string[] = [
+  ...[...Object.keys(newCounts()), ...STATS_FIELDS.NETWORK].map((name) => `efa_${name}`),
+  ...['fabric_lost', 'fabric_delayed'],
+];

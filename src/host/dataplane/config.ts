@@ -33,7 +33,8 @@ export type DataplaneEvent =
   /** All sockets are being listened on. */
   | {
       readonly kind: 'ready';
-      readonly counters: Readonly<Record<string, PortCounts>>;
+      /** By function: of its port, and its own. */
+      readonly counters: Readonly<Record<string, readonly SharedCounts[]>>;
       /** Time 0 of its clock: nanoseconds since 1970. */
       readonly epochNs: bigint;
     }
@@ -66,8 +67,8 @@ export type DataplaneEvent =
   | { readonly kind: 'vpc-set'; readonly request: number; readonly problems: readonly string[] }
   | { readonly kind: 'closed' };
 
-/** A port's counters: names, and values in memory that the worker keeps adding to. */
-export type PortCounts = {
+/** Counters: names, and values in memory that the worker keeps adding to. */
+export type SharedCounts = {
   readonly names: readonly string[];
   readonly buffer: SharedArrayBuffer;
 };

@@ -33,7 +33,7 @@ export class Dataplane {
   readonly #wakeFd: number;
   readonly #listeners: ((event: DataplaneEvent) => void)[] = [];
   readonly #exited: Promise<void>;
-  #counters: ReadonlyMap<string, Counters> = new Map();
+  #counters: ReadonlyMap<string, readonly Counters[]> = new Map();
   #requests = 0;
   #epochNs = 0n;
   #closing = false;
@@ -79,9 +79,17 @@ export class Dataplane {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** By function: every counter of its port that is not zero. */
+  /**
+   * By function: every counter of its port that is not zero, and of its model's own ones, which may be
+   * a fifth of a second old.
+   */
   counters(): Record<string, Partial<Record<string, number>>> {
-    return Object.fromEntries([...this.#counters].map(([name, set]) => [name, set.snapshot()]));
+    return Object.fromEntries(
+      [...this.#counters].map(([name, sets]) => [
+        name,
+        Object.assign({}, ...sets.map((set) => set.snapshot())) as Record<string, number>,
+      ]),
+    );
   }
 
   /** Time 0 of verdicts: nanoseconds since 1970. */
@@ -154,9 +162,9 @@ export class Dataplane {
     if (event.kind === 'ready') {
       this.#epochNs = event.epochNs;
       this.#counters = new Map(
-        Object.entries(event.counters).map(([name, { names, buffer }]) => [
+        Object.entries(event.counters).map(([name, sets]) => [
           name,
-          new Counters(names, buffer),
+          sets.map(({ names, buffer }) => new Counters(names, buffer)),
         ]),
       );
     }

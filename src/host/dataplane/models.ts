@@ -24,6 +24,7 @@ export const nicModels = {
     maxMtu: 9216,
     spoofCheck: { byDefault: false, ofAddresses: true },
     maxFunctions: 64,
+    isFabric: false,
     hasParent: false,
     rules: Object.values(enaRules),
     create: (spec, profile, { host, port }) => {
@@ -47,6 +48,7 @@ export const nicModels = {
     maxMtu: 9710,
     spoofCheck: { byDefault: true, ofAddresses: false },
     maxFunctions: 63,
+    isFabric: false,
     hasParent: true,
     rules: Object.values(ixgbevfRules),
     create: (spec, profile, { host, port }) => {
@@ -72,6 +74,7 @@ export const nicModels = {
     maxMtu: 9216,
     spoofCheck: { byDefault: true, ofAddresses: false },
     maxFunctions: 64,
+    isFabric: true,
     hasParent: false,
     rules: Object.values(efaRules),
     create: (spec, profile, { host, port }) => {

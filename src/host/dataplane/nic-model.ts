@@ -43,6 +43,11 @@ export type { FaultSpec } from '../../srd/faults.ts';
 /** What a function is plugged into: its host, and its port of the Ethernet switch. */
 export type Site = { readonly host: FunctionHost; readonly port: Port };
 
+export type OwnCounters = {
+  readonly names: readonly string[];
+  readonly read: (values: Float64Array) => void;
+};
+
 /** A function that is there. */
 export interface ServedNic extends PolledFunction {
   /** The administrative state of the link. */
@@ -55,6 +60,8 @@ export interface ServedNic extends PolledFunction {
   hint?(hints: Readonly<Record<string, number>>): boolean;
   /** Where there is a parent function: what its administrator changes. False: it cannot be. */
   administer?(change: ParentChange): boolean;
+  /** What it counts beside its port: names, and how to write the values in their order. */
+  readonly ownCounters?: OwnCounters;
   /** The model checks more than the addresses that the switch does. */
   setSpoofCheck?(on: boolean): void;
 }
@@ -80,6 +87,8 @@ export type NicModel = {
   readonly spoofCheck: { readonly byDefault: boolean; readonly ofAddresses: boolean };
   /** Functions of one parent, or of one switch, at most. */
   readonly maxFunctions: number;
+  /** Its packets are no Ethernet frames of a guest: it is plugged into a fabric port. */
+  readonly isFabric: boolean;
   /** Whether it is one function of a parent that somebody administers. */
   readonly hasParent: boolean;
   /** What it holds its driver to. */

@@ -1,5 +1,6 @@
 /** One function as a worker serves it: socket, endpoint, model and switch port, put together. */
 import type { Clock } from '../../lib/clock.ts';
+import { Counters } from '../../lib/counters.ts';
 import { Diagnostics } from '../../lib/diagnostics.ts';
 import { parseMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
@@ -30,6 +31,8 @@ export type Shared = {
 export class ServedFunction {
   readonly name: string;
   readonly port: SwitchPort;
+  /** What the model itself counts, as it was when `publish` was last called. */
+  readonly own: Counters;
   readonly #model: ServedNic;
   readonly #server: VfioUserServer;
   readonly #diagnostics: Diagnostics;
@@ -48,11 +51,12 @@ export class ServedFunction {
     this.#diagnostics = diagnostics;
     const mac = parseMac(config.mac);
     const lease = shared.plan?.leases.find((one) => one.mac === mac);
-    const { maxMtu, spoofCheck } = modelOf(config.model);
+    const { maxMtu, spoofCheck, isFabric } = modelOf(config.model);
     this.port = shared.network.addPort({
       name,
       mac,
       mtu: maxMtu,
+      fabric: isFabric,
       spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
       ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
     });
@@ -68,6 +72,7 @@ export class ServedFunction {
       }),
     };
     this.#model = createNic(config.model, config, { host, port: this.port });
+    this.own = new Counters(this.#model.ownCounters?.names ?? []);
     if (config.rateMbps !== undefined) this.#model.setRate(config.rateMbps * 1e6);
     endpoint.attach(this.#model);
     this.#server = createServer({
@@ -80,6 +85,11 @@ export class ServedFunction {
         tell({ kind: here ? 'attached' : 'detached', function: name });
       },
     });
+  }
+
+  /** Lets other threads see what the model counts. */
+  publish(): void {
+    this.#model.ownCounters?.read(this.own.values);
   }
 
   /** A guest is there whose doorbells have to be polled. */
@@ -116,6 +126,7 @@ export class ServedFunction {
   }
 
   close(): void {
+    this.publish();
     this.#server.close();
     const counts = this.#diagnostics.counts();
     if (Object.keys(counts).length > 0)

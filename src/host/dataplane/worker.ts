@@ -17,7 +17,7 @@ import { PcapTap } from '../../switch/tap-pcap.ts';
 import { VerdictTap } from '../../switch/tap-verdicts.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
-import type { DataplaneCommand, DataplaneEvent, PortCounts } from './config.ts';
+import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
 import type { WorkerData } from './dataplane.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
 import { ServedFunction } from './served-function.ts';
@@ -70,11 +70,11 @@ class DataplaneWorker {
       drainEventFd(wakeFd);
       this.#obey();
     });
-    const counters: Record<string, PortCounts> = {};
-    for (const { name, port } of this.#functions) {
-      const { names, values } = port.counters;
-      counters[name] = { names, buffer: values.buffer as SharedArrayBuffer };
-    }
+    const counters: Record<string, SharedCounts[]> = {};
+    for (const { name, port, own } of this.#functions)
+      counters[name] = [port.counters, own].map(({ names, values }) => {
+        return { names, buffer: values.buffer as SharedArrayBuffer };
+      });
     this.#tell({ kind: 'ready', counters, epochNs: this.#clock.epochNs });
   }
 
@@ -88,6 +88,7 @@ class DataplaneWorker {
       if (now - breath < breathEveryMs * nsPerMs) continue;
       breath = now;
       this.#capture?.flush();
+      for (const fn of this.#functions) fn.publish();
       await new Promise(setImmediate);
     }
     this.#close();

@@ -1,12 +1,13 @@
 /**
  * Our MPI program, in C, compiled against the distribution's Open MPI: checks that point-to-point and
  * collective operations give the right results, and measures latency and bandwidth between ranks 0 and 1.
- * It prints one line of JSON.
+ * It prints one line of JSON. `virtfn-mpi stream` is for those who want to see a peer end.
  */
 export const MPI_SOURCE = String.raw`#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int rank, size, wrong;
 
@@ -113,12 +114,42 @@ static int distinct_hosts(void) {
   return count;
 }
 
+/*
+ * Sends to rank 1 until that fails, as somebody is about to end rank 1: who waits for a message would
+ * wait for ever. Says when it begins, and how the last message ended, how long after it was sent.
+ */
+static void stream(void) {
+  enum { bytes = 32768 };
+  char *buffer = calloc(1, bytes), text[MPI_MAX_ERROR_STRING];
+  int error = MPI_SUCCESS, length;
+  long sent = 0;
+  double start = 0;
+  if (rank > 1) pause();
+  if (rank == 1)
+    for (;;) MPI_Recv(buffer, bytes, MPI_CHAR, 0, 4, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  for (; error == MPI_SUCCESS; sent++) {
+    if (sent == 100) {
+      printf("streaming\n");
+      fflush(stdout);
+    }
+    start = MPI_Wtime();
+    error = MPI_Send(buffer, bytes, MPI_CHAR, 1, 4, MPI_COMM_WORLD);
+  }
+  MPI_Error_string(error, text, &length);
+  printf("{\"sent\":%ld,\"error\":\"%s\",\"afterMs\":%.0f}\n", sent, text,
+         (MPI_Wtime() - start) * 1e3);
+  fflush(stdout);
+  _exit(3);
+}
+
 int main(int argc, char **argv) {
   int rounds = argc > 1 ? atoi(argv[1]) : 200, total = 0, hosts;
   double lat = 0, bw = 0;
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (argc > 1 && strcmp(argv[1], "stream") == 0) stream();
   hosts = distinct_hosts();
   ring();
   allreduce(1);

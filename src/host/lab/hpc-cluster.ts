@@ -153,12 +153,7 @@ export class HpcCluster {
    * @throws HpcError with what MPI said
    */
   async mpi(transport: MpiTransport, ranks = 1, rounds = 100): Promise<MpiResult> {
-    const hosts = this.#members.map(({ name }) => `${name}:${ranks}`).join(',');
-    const command = [
-      `cd /tmp && HOME=/tmp timeout ${mpiTimeoutMs / 1000 - 10} mpirun --allow-run-as-root`,
-      `-np ${ranks * this.vms.length} --host ${hosts} --map-by ppr:${ranks}:node --bind-to none`,
-      `--prtemca plm_ssh_agent /usr/bin/virtfn-rsh ${transports[transport]} virtfn-mpi ${rounds}`,
-    ].join(' ');
+    const command = this.mpiCommand(transport, ranks, String(rounds));
     const [first] = this.vms as readonly [Vm];
     const { stdout, stderr } = await first.exec(command, { timeoutMs: mpiTimeoutMs });
     const line = stdout.split('\n').find((text) => text.startsWith('{'));
@@ -167,6 +162,16 @@ export class HpcCluster {
     if (result.hosts !== this.vms.length)
       throw new HpcError(`MPI ran in ${result.hosts} of ${this.vms.length} guests: ${stderr}`);
     return result;
+  }
+
+  /** What starts our MPI program with these arguments, in the first guest. */
+  mpiCommand(transport: MpiTransport, ranks: number, args: string): string {
+    const hosts = this.#members.map(({ name }) => `${name}:${ranks}`).join(',');
+    return [
+      `cd /tmp && HOME=/tmp timeout ${mpiTimeoutMs / 1000 - 10} mpirun --allow-run-as-root`,
+      `-np ${ranks * this.vms.length} --host ${hosts} --map-by ppr:${ranks}:node --bind-to none`,
+      `--prtemca plm_ssh_agent /usr/bin/virtfn-rsh ${transports[transport]} virtfn-mpi ${args}`,
+    ].join(' ');
   }
 
   /** A guest's EFA counters, as its driver shows them. */

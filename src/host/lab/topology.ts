@@ -8,7 +8,12 @@ import { z } from 'zod';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
-import { type EthernetName, ethernetNames, nicModels } from '../dataplane/models.ts';
+import {
+  type EthernetName,
+  ethernetNames,
+  type ModelName,
+  nicModels,
+} from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
 import { hasNic, profileProblem } from '../nic/of-type.ts';
 import { type OutsideRequest, outsideSchema } from '../outside/open.ts';
@@ -87,14 +92,21 @@ const network = z.strictObject(
 );
 
 const instanceSchema = (types: InstanceTypes) =>
-  instanceFields.superRefine(({ type, nic = 'ena', profile }, context) => {
-    const name = type ?? nicModels[nic].defaultType;
-    const wrong = typeProblem(types, name, nic);
+  instanceFields.superRefine((instance, context) => {
+    const { nic = 'ena', 'interface-type': kind, profile } = instance;
+    const name = typeOf(instance);
+    const wrong =
+      typeProblem(types, name, nic) ?? typeProblem(types, name, hasEfa(kind) ? 'efa' : nic);
     if (wrong !== undefined) context.addIssue({ code: 'custom', path: ['type'], message: wrong });
+    if (hasEfa(kind) && nic !== 'ena')
+      context.addIssue({ code: 'custom', path: ['nic'], message: 'expected ena beside an EFA' });
     if (wrong !== undefined || profile === undefined) return;
     const message = profileProblem(profile, types.get(name), nic);
     if (message !== undefined) context.addIssue({ code: 'custom', path: ['profile'], message });
   });
+
+const hasEfa = (kind: InstanceInVpc['interface-type']): boolean =>
+  (kind ?? 'interface') !== 'interface';
 
 const instanceFields = z.strictObject(
   {
@@ -191,8 +203,7 @@ function modelOf(vpc: VpcSection, { network, instances }: File, found: Found): V
   const issues = new Issues();
   if (network !== undefined) issues.add(['network'], 'either a network or a vpc');
   const inputs = Object.entries(instances).map(([name, instance]) => {
-    const { type = nicModels[instance.nic ?? 'ena'].defaultType } = instance;
-    return { ...instance, name, type };
+    return { ...instance, name, type: typeOf(instance) };
   });
   const model = buildVpc(vpc, inputs, issues);
   if (issues.all.length > 0) throw TopologyError.ofIssues(found, issues.all);
@@ -212,7 +223,7 @@ function networkOf({
 function instancesOf(instances: File['instances']): Instance[] {
   return Object.entries(instances).map(([name, instance]): Instance => {
     const { nic = 'ena', kernel, image, mac, profile, access, cpus } = instance;
-    const { type = nicModels[nic].defaultType } = instance;
+    const type = typeOf(instance);
     const rest = { kernel, image, mac, profile, access, cpus };
     const given = Object.entries({
       ...rest,
@@ -221,6 +232,10 @@ function instancesOf(instances: File['instances']): Instance[] {
     }).filter(([, value]) => value !== undefined);
     return { name, type, nic, ...Object.fromEntries(given) };
   });
+}
+
+function typeOf({ type, nic = 'ena', 'interface-type': kind }: File['instances'][string]): string {
+  return type ?? nicModels[hasEfa(kind) ? 'efa' : nic].defaultType;
 }
 
 function measureOf(own: EthernetName | undefined, wanted: File['measure'] = {}): Measure {
@@ -266,7 +281,7 @@ const vpcOnly = (Object.keys(instanceInVpc) as (keyof InstanceInVpc)[]).filter(
   (key) => key !== 'address',
 );
 
-function typeProblem(types: InstanceTypes, name: string, nic: EthernetName): string | undefined {
+function typeProblem(types: InstanceTypes, name: string, nic: ModelName): string | undefined {
   const { defaultType, title } = nicModels[nic];
   if (!types.has(name)) {
     const near = types.near(name);

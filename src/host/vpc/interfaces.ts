@@ -10,7 +10,7 @@ import type {
 } from '../../vpc/model.ts';
 import { freeAddress, freeAddress6, isWithin } from './cidr.ts';
 import type { Building } from './gates.ts';
-import { defaultName, idOf, interfaceId, type Path } from './names.ts';
+import { defaultName, efaInterfaceId, idOf, interfaceId, type Path } from './names.ts';
 import type { InstanceInVpc } from './section.ts';
 
 /** An instance of the file, as it is written. */
@@ -37,7 +37,7 @@ export function buildInstances(
   const macs = new Set(inputs.flatMap(({ mac }) => (mac === undefined ? [] : [parseMac(mac)])));
   return {
     instances: inputs.map((input) => instanceOf(input, place)),
-    interfaces: inputs.map((input) => interfaceOf(input, freeMac(input, macs), place)),
+    interfaces: inputs.flatMap((input) => interfacesOf(input, macs, place)),
   };
 }
 
@@ -75,6 +75,20 @@ function instanceOf(input: InstanceInput, { names, issues }: Place): Instance {
     ...(keys !== undefined && { publicKeys: keys }),
     ...(tags !== undefined && { tags }),
   };
+}
+
+/** The primary interface, and the EFA that is one of its own. */
+function interfacesOf(input: InstanceInput, macs: Set<number>, place: Place): NetworkInterface[] {
+  const primary = interfaceOf(input, freeMac(input.mac, macs), place);
+  const { 'interface-type': interfaceType = 'interface', name } = input;
+  if (interfaceType === 'interface') return [primary];
+  if (interfaceType === 'efa') return [{ ...primary, interfaceType }];
+  const { subnet, groups } = primary;
+  const efa = {
+    ...{ id: efaInterfaceId(name), subnet, mac: freeMac(undefined, macs), addresses: [], groups },
+    ...{ interfaceType, instance: `i-${name}`, deviceIndex: 1 },
+  };
+  return [primary, efa];
 }
 
 function interfaceOf(input: InstanceInput, mac: string, place: Place): NetworkInterface {
@@ -133,7 +147,7 @@ function sixes({ name, ipv6 }: InstanceInput, subnet: Subnet, place: Place): str
 
 const chosen = (address: string | null): string[] => (address === null ? [] : [address]);
 
-function freeMac({ mac }: InstanceInput, taken: Set<number>): string {
+function freeMac(mac: string | undefined, taken: Set<number>): string {
   if (mac !== undefined) return mac.toLowerCase();
   let free = firstMac;
   while (taken.has(free)) free++;

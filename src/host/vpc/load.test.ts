@@ -194,6 +194,28 @@ test('a lab boots the instances of a JSON model, when they can be guests', () =>
   assert.throws(() => lab(alone), { message: /the instance b has no network interface/ });
 });
 
+test('an instance has its EFA beside its ENA, or as an interface of its own without address', () => {
+  const { instances, interfaces } = parseVpc(
+    'vpc:\ninstances: { a: { interface-type: efa }, b: { interface-type: efa-only }, c: {} }',
+    'lab.yaml',
+  );
+  assert.deepEqual(
+    interfaces.map((at) => [at.id, at.mac, at.interfaceType, at.deviceIndex, at.addresses.length]),
+    [
+      ['eni-a', '02:00:00:00:00:01', 'efa', undefined, 1],
+      ['eni-b', '02:00:00:00:00:02', undefined, undefined, 1],
+      ['eni-b-efa', '02:00:00:00:00:03', 'efa-only', 1, 0],
+      ['eni-c', '02:00:00:00:00:04', undefined, undefined, 1],
+    ],
+  );
+  const types = instances.map(({ type }) => type);
+  assert.deepEqual(types, ['c5n.18xlarge', 'c5n.18xlarge', 'c6i.large']);
+  const small = 'vpc:\ninstances: { a: { type: c6i.large, interface-type: efa }, b: {} }';
+  assert.throws(() => parseVpc(small, 'lab.yaml'), {
+    message: /^lab\.yaml:2:25: .*expected a type that has EFA, like c5n\.18xlarge/,
+  });
+});
+
 const wrong: [claim: string, lines: string[], message: RegExp][] = [
   [
     'a rule that is no sentence',

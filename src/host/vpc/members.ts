@@ -1,4 +1,5 @@
 /** The instances of a model as a lab's guests: their interfaces, and what of them must stay. */
+import { hasEfa, isPrimary } from '../../vpc/check-efa.ts';
 import type { NetworkInterface, VpcModel } from '../../vpc/model.ts';
 
 /** The interface of an instance. Throws when it has none. */
@@ -13,7 +14,16 @@ export function findInterface(
   name: string,
 ): NetworkInterface | undefined {
   const id = instances.find((instance) => instance.name === name)?.id;
-  return interfaces.find(({ instance }) => instance !== undefined && instance === id);
+  return interfaces.find((at) => at.instance !== undefined && at.instance === id && isPrimary(at));
+}
+
+/** The interface of an instance that has an EFA; undefined: none has. */
+export function findEfa(
+  { instances, interfaces }: VpcModel,
+  name: string,
+): NetworkInterface | undefined {
+  const id = instances.find((instance) => instance.name === name)?.id;
+  return interfaces.find((at) => at.instance !== undefined && at.instance === id && hasEfa(at));
 }
 
 /** The one that DHCP tells. */
@@ -32,7 +42,11 @@ export function objectionsTo(running: VpcModel, next: VpcModel): string[] {
       const was = interfaceOf(running, name);
       const is = findInterface(next, name);
       if (is === undefined) return [`${name} runs, and has no interface in the new VPC`];
+      const efas = [findEfa(running, name)?.mac, findEfa(next, name)?.mac] as const;
       return [
+        ...(efas[0] === efas[1]
+          ? []
+          : [`${name} runs, and its EFA stays as it is: ${efas[0] ?? 'none'}, not ${efas[1]}`]),
         ...(is.mac === was.mac ? [] : [`${name} has the MAC ${was.mac} and cannot get ${is.mac}`]),
         ...(firstAddress(is) === firstAddress(was)
           ? []

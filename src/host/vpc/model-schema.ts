@@ -51,7 +51,11 @@ const networkInterface = object('a network interface', {
   groups: texts,
   sourceDestCheck: yesNo('whether it takes only what is addressed to it').optional(),
   instance: id.optional(),
+  interfaceType: z
+    .enum(['interface', 'efa', 'efa-only'], expected('interface, efa or efa-only'))
+    .optional(),
   deviceIndex: number.optional(),
+  networkCardIndex: number.optional(),
   tracking: object('time-outs', {
     tcpEstablishedSeconds: seconds.optional(),
     udpSeconds: seconds.optional(),

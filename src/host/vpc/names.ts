@@ -53,6 +53,8 @@ export function namesOf(section: VpcSection, instances: readonly string[]): Name
 }
 
 export const interfaceId = (instance: string): string => `eni-${instance}`;
+/** The second interface of an instance that has an EFA of its own. */
+export const efaInterfaceId = (instance: string): string => `eni-${instance}-efa`;
 
 /** The id of what is called so; an issue where nothing is, with the names that there are. */
 export function idOf(
@@ -79,7 +81,8 @@ const sections: Readonly<Record<string, string>> = {
 /** Where a thing of the model, which a sentence begins with, stands in the file. */
 export function placeOf(sentence: string): Path {
   const [, prefix = '', name = ''] = /^([a-z]+)-([a-z0-9-]+)/.exec(sentence) ?? [];
-  if (prefix === 'i' || prefix === 'eni') return ['instances', name];
+  if (prefix === 'i') return ['instances', name];
+  if (prefix === 'eni') return ['instances', name.replace(/-efa$/, '')];
   const section = sections[prefix];
   return section === undefined ? ['vpc'] : ['vpc', section, name];
 }

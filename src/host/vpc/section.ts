@@ -179,9 +179,15 @@ const metadata = z.strictObject(
 
 const texts = (what: string) => z.record(z.string(), words('a text'), expected(what));
 
+/** `efa-only`: it has a second interface, which is that. */
+const INTERFACE_TYPES = ['interface', 'efa', 'efa-only'] as const;
+
 /** What an instance may say when there is a VPC. */
 export const instanceInVpc = {
   subnet: words('the name of a subnet').optional(),
+  'interface-type': z
+    .enum(INTERFACE_TYPES, expected(`an interface type: ${INTERFACE_TYPES.join(', ')}`))
+    .optional(),
   groups: oneOrMore(words('the name of a security group')).optional(),
   address: oneOrMore(ipv4).optional(),
   public: ipv4.optional(),

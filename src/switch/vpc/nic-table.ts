@@ -18,6 +18,9 @@ const nothing: Policy = {
   gateways: [],
 };
 
+/** The number of the port that owns a MAC, or -1. */
+type PortLookup = (macHi: number, macLo: number) => number;
+
 export class NicTable {
   policy: Policy = nothing;
   /** In the policy's order. */
@@ -31,16 +34,19 @@ export class NicTable {
   readonly #accounts = new Map<string, TrackingAccount>();
   readonly #connectionsPerAccount: number;
   readonly #ports: readonly (SwitchPort | null)[];
-  readonly #portOf: (macHi: number, macLo: number) => number;
+  readonly #portOf: PortLookup;
+  readonly #fabricPortOf: PortLookup;
 
   constructor(
     connectionsPerAccount: number,
     ports: readonly (SwitchPort | null)[],
-    portOf: (macHi: number, macLo: number) => number,
+    portOf: PortLookup,
+    fabricPortOf: PortLookup,
   ) {
     this.#connectionsPerAccount = connectionsPerAccount;
     this.#ports = ports;
     this.#portOf = portOf;
+    this.#fabricPortOf = fabricPortOf;
   }
 
   /**
@@ -66,34 +72,49 @@ export class NicTable {
     for (const nic of gone) {
       end(nic);
       nic.port = null;
+      nic.fabricPort = null;
       this.bySlot[nic.slot] = null;
       this.#free.push(nic.slot);
     }
     this.#dropAccounts();
-    for (const nic of this.nics) nic.port = null;
+    for (const nic of this.nics) {
+      nic.port = null;
+      nic.fabricPort = null;
+    }
     this.byPort.fill(null);
     for (const port of this.#ports) if (port !== null) this.plug(port);
     return gone;
   }
 
-  /** An interface is the port that has its MAC. */
+  /** An interface is the port that has its MAC; with an EFA two ports, or the EFA's alone. */
   plug(port: SwitchPort): void {
-    const nic = (port.mac !== null && this.#byMac.get(port.mac)) || null;
+    const found = (port.mac !== null && this.#byMac.get(port.mac)) || null;
+    const { type } = found?.tables ?? {};
+    const nic = type === (port.isFabric ? 'interface' : 'efa-only') ? null : found;
     while (this.byPort.length <= port.index) this.byPort.push(null);
     this.byPort[port.index] = nic;
-    if (nic !== null) nic.port = port;
+    if (nic === null) return;
+    if (port.isFabric) nic.fabricPort = port;
+    else nic.port = port;
   }
 
   unplug(port: SwitchPort): void {
     const nic = this.byPort[port.index] ?? null;
     this.byPort[port.index] = null;
-    if (nic !== null) nic.port = null;
+    if (nic === null) return;
+    if (port.isFabric) nic.fabricPort = null;
+    else nic.port = null;
   }
 
   /** The interface that is plugged in and has this MAC, or null. */
   nicOf(hi: number, lo: number): Nic | null {
     const nic = this.byPort[this.#portOf(hi, lo)] ?? null;
     return nic !== null && nic.macLo === lo && nic.macHi === hi ? nic : null;
+  }
+
+  /** The interface whose EFA is plugged in and has this MAC, or null. */
+  fabricNicOf(hi: number, lo: number): Nic | null {
+    return this.byPort[this.#fabricPortOf(hi, lo)] ?? null;
   }
 
   /** Who has a packet's destination address in the VPC with this id, or null. */

@@ -35,6 +35,8 @@ export class Nic {
   account: TrackingAccount;
   /** Where it is plugged in, or null. */
   port: SwitchPort | null = null;
+  /** Where its EFA is plugged in, or null. */
+  fabricPort: SwitchPort | null = null;
   macHi = 0;
   macLo = 0;
   /** Its place in the policy's list. */

@@ -43,6 +43,8 @@ export type SubnetTables = {
 export type NicTables = {
   readonly id: string;
   readonly mac: number;
+  /** `efa`: an Ethernet card and an EFA in one; `efa-only`: the EFA alone. */
+  readonly type: 'interface' | 'efa' | 'efa-only';
   readonly vpc: number;
   readonly subnet: number;
   readonly groups: Int32Array;

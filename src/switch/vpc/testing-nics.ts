@@ -15,6 +15,7 @@ export function someNics(...accounts: readonly TrackingAccount[]): Nic[] {
     const tables: NicTables = {
       id: `eni-${slot}`,
       mac: 2,
+      type: 'interface',
       vpc: 0,
       subnet: 0,
       groups: new Int32Array(0),
