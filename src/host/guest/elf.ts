@@ -37,16 +37,19 @@ export interface ModuleInfo {
 
 /** The `.modinfo` section of a kernel module. */
 export function moduleInfo(file: Buffer): ModuleInfo {
+  const depends = moduleValues(file, 'depends').flatMap((list) => list.split(','));
+  return { depends: depends.filter((name) => name !== ''), aliases: moduleValues(file, 'alias') };
+}
+
+/** All values of a key of the `.modinfo` section: 'version', 'vermagic'. */
+export function moduleValues(file: Buffer, key: string): string[] {
   const section = sectionsOf(file).find(({ name }) => name === '.modinfo');
-  if (section === undefined) return { depends: [], aliases: [] };
+  if (section === undefined) return [];
   const text = file.toString('latin1', section.offset, section.offset + section.size);
-  const values = (key: string): string[] =>
-    text
-      .split('\0')
-      .filter((line) => line.startsWith(`${key}=`))
-      .map((line) => line.slice(key.length + 1));
-  const depends = values('depends').flatMap((list) => list.split(','));
-  return { depends: depends.filter((name) => name !== ''), aliases: values('alias') };
+  return text
+    .split('\0')
+    .filter((line) => line.startsWith(`${key}=`))
+    .map((line) => line.slice(key.length + 1));
 }
 
 function sectionsOf(file: Buffer): Section[] {

@@ -34,6 +34,10 @@ export interface Recipe {
     passt: PackageSet;
     /** What a cloud's image has, to be run on our own kernel; for tests. */
     cloudInit: PackageSet;
+    /** What reads a disk image without mounting or booting it: `virtfn check image`. */
+    image: PackageSet;
+    /** What makes disk images without privileges; for tests. */
+    imageMakers: PackageSet;
     /** By kernel series, as in `--kernel 6.12`. */
     kernels: Readonly<Record<string, PackageSet>>;
     /** Verbs, libfabric, MPI and their measuring tools, for guests with an EFA. */
@@ -65,6 +69,17 @@ const CLOUD_INIT = {
     ...['sudo', 'base-files', 'base-passwd', 'libc-bin', 'openssh-client', 'tzdata'],
   ],
   proof: /^usr\/bin\/cloud-init$/,
+};
+const IMAGE = {
+  packages: ['grub-common', 'qemu-utils', 'xz-utils', 'zstd', 'lz4', 'bzip2'],
+  proof: /^usr\/bin\/grub-fstest$/,
+};
+const IMAGE_MAKERS = {
+  packages: [
+    ...['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools', 'mtools', 'ntfs-3g', 'fdisk'],
+    ...['qemu-utils', 'xz-utils', 'zstd', 'lz4', 'bzip2'],
+  ],
+  proof: /^usr\/sbin\/mkfs\.xfs$/,
 };
 const KERNEL = {
   only: /^linux-(image|binary|modules)(-unsigned|-extra)?-\d/,
@@ -98,6 +113,8 @@ const DEBIAN: Recipe = {
     guest: GUEST,
     passt: PASST,
     cloudInit: CLOUD_INIT,
+    image: IMAGE,
+    imageMakers: IMAGE_MAKERS,
     kernels: {
       '6.12': { ...KERNEL, packages: ['linux-image-amd64'] },
       '7': { ...KERNEL, packages: ['linux-image-amd64'], release: 'trixie-backports' },
@@ -132,6 +149,8 @@ const UBUNTU: Recipe = {
     guest: { ...GUEST, release: 'resolute' },
     passt: { ...PASST, release: 'resolute' },
     cloudInit: { ...CLOUD_INIT, release: 'resolute' },
+    image: { ...IMAGE, release: 'resolute' },
+    imageMakers: { ...IMAGE_MAKERS, release: 'resolute' },
     kernels: {
       '6.8': { ...KERNEL, packages: ['linux-image-generic'], release: 'noble' },
       '7': { ...KERNEL, packages: ['linux-image-generic'], release: 'resolute' },

@@ -7,10 +7,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Duplex, type Readable } from 'node:stream';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 
 export interface Child {
   pid: number;
+  /** Where it was asked for. */
+  stdin: Writable | null;
   stdout: Readable;
   stderr: Readable;
   /** Connected sockets whose other ends are the child's descriptors 3 and up. */
@@ -29,6 +31,7 @@ export async function spawnChild(
   command: string,
   args: readonly string[],
   channels: number,
+  stdin: 'ignore' | 'pipe' = 'ignore',
 ): Promise<Child> {
   installHandlers();
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
@@ -36,7 +39,7 @@ export async function spawnChild(
   if (setpriv !== undefined) whole.unshift(setpriv, '--pdeathsig', 'KILL', '--');
   const [first = '', ...rest] = whole;
   const pipes = Array.from({ length: channels }, () => 'pipe' as const);
-  const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'pipe', ...pipes] });
+  const child = spawn(first, rest, { stdio: [stdin, 'pipe', 'pipe', ...pipes] });
   const exited = new Promise<string>((resolve) => {
     child.once('close', (code, signal) => {
       children.delete(child);
@@ -53,6 +56,7 @@ export async function spawnChild(
   for (const socket of sockets) socket?.on('error', () => {}); // told by 'exited'
   return {
     pid: child.pid ?? 0,
+    stdin: child.stdin,
     stdout: stdout as Readable,
     stderr: stderr as Readable,
     channels: sockets.filter((socket): socket is Duplex => socket instanceof Duplex),
