@@ -1,9 +1,10 @@
 /** Every rule of `virtfn check`, by what it is about: for lists, explanations and docs/check-rules.md. */
 import { hostRules } from './host/rules.ts';
+import { imageRules } from './image/rules.ts';
 import type { Kind, RuleInfo } from './rule.ts';
 
 export const catalogue: Readonly<Record<Kind, readonly RuleInfo[]>> = {
-  image: [],
+  image: imageRules,
   types: [],
   host: hostRules,
   account: [],

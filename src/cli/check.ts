@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { allRules, catalogue, kinds } from '../check/catalogue.ts';
 import { addCheckHost } from './check-host.ts';
+import { addCheckImage } from './check-image.ts';
 import { exitCodes, explainRules } from './check-output.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
@@ -10,6 +11,7 @@ const help = `${exitCodes}
 
 Examples:
   $ virtfn check host                          this machine: cards, drivers, queues, allowances
+  $ virtfn check image disk.qcow2              a disk image, before anybody launches it
   $ virtfn check host --json | jq .readiness
   $ virtfn check host --format sarif --output check.sarif
   $ virtfn check rules                         all rules; with a name: what it demands and why`;
@@ -22,6 +24,7 @@ export function addCheckCommand(program: Command, exit: (code: number) => void):
     .enablePositionalOptions()
     .addHelpText('after', help);
   addCheckHost(check, exit);
+  addCheckImage(check, exit);
   check
     .command('rules')
     .summary('list all rules, or explain some')

@@ -10,8 +10,8 @@ export type ImageFacts = {
   readonly disk: Fact<DiskFacts> | null;
   /** What lies on it: a line for each file system that was found. */
   readonly fileSystems: readonly FileSystemFacts[];
-  /** Whose root file system it is; null: none was found. */
-  readonly system: Fact<System | null>;
+  /** Whose root file system it is. */
+  readonly system: System;
   readonly release: Fact<Release | null>;
   readonly architecture: Fact<Architecture>;
   /** Of a Linux. */

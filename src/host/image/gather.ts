@@ -75,20 +75,17 @@ interface Found {
 
 async function factsOf(tools: ImageTools, found: Found): Promise<ImageFacts> {
   const { source, root, onStep } = found;
-  const place = { file: source.path };
-  const base = {
-    source,
-    disk: found.disk && known(found.disk, { file: 'partition table' }),
-    fileSystems: found.fileSystems ?? [],
-    system: root === null ? known(null, place) : known(root.system, place),
-  };
-  if (root === null) return { ...base, ...allUnread(found.why) };
+  if (root === null)
+    throw new ImageError(`${source.path} holds no system that can be read: ${found.why}.`);
   const { tree, system } = root;
   onStep(undefined, 'reading settings');
   const os = await attempt('/etc/os-release', () => readRelease(tree));
   const architecture = await attempt('/usr/bin', () => readArchitecture(tree));
   const rest = {
-    ...base,
+    source,
+    disk: found.disk && known(found.disk, { file: 'partition table' }),
+    fileSystems: found.fileSystems ?? [],
+    system,
     release: isKnown(os)
       ? known(os.value?.release ?? null, { file: os.value?.file ?? '/etc' })
       : os,
@@ -127,21 +124,6 @@ async function readFstab(tree: FileTree): Promise<ImageFacts['fstab']> {
     const text = await tree.read('/etc/fstab', TEXT_BYTES);
     return text === null ? [] : parseFstab(text.toString(), '/etc/fstab');
   });
-}
-
-function allUnread(why: string): Omit<ImageFacts, 'source' | 'disk' | 'fileSystems' | 'system'> {
-  const nothing = unread(why);
-  return {
-    release: nothing,
-    architecture: nothing,
-    kernels: nothing,
-    defaultKernel: nothing,
-    boot: { efiLoader: nothing, biosLoader: nothing, loaders: [], commandLines: nothing },
-    network: networkUnread(nothing),
-    fstab: nothing,
-    efa: efaUnread(nothing),
-    drivers: nothing,
-  };
 }
 
 const networkUnread = (why: Unknown): ImageFacts['network'] => ({

@@ -40,17 +40,21 @@ export async function grubDevices(tools: ImageTools, disk: string): Promise<Grub
   return devices;
 }
 
+type MountedDevice = Pick<GrubDevice, 'name' | 'fileSystem'>;
+
 export class GrubTree implements FileTree {
   readonly #tools: ImageTools;
   readonly #disk: string;
+  readonly #type: string;
   readonly #base: string;
   readonly #lists = new Map<string, Promise<readonly TreeEntry[] | null>>();
 
   /** @param base a directory of the file system that stands for `/`: a subvolume of btrfs */
-  constructor(tools: ImageTools, disk: string, device: string, base = '') {
+  constructor(tools: ImageTools, disk: string, device: MountedDevice, base = '') {
     this.#tools = tools;
     this.#disk = disk;
-    this.#base = `(${device})${base}`;
+    this.#type = device.fileSystem ?? '';
+    this.#base = `(${device.name})${base}`;
   }
 
   list(path: string): Promise<readonly TreeEntry[] | null> {
@@ -59,39 +63,61 @@ export class GrubTree implements FileTree {
     return known;
   }
 
+  /** Without a look at its directory, which may be long, where nobody has looked at it yet. */
   async read(path: string, maxBytes: number): Promise<Buffer | null> {
-    const { list, name } = await this.#parent(path);
-    const entry = list?.find((e) => e.name === name);
-    if (entry === undefined || entry.kind === 'directory') return null;
-    if (entry.size > maxBytes) throw tooLarge(path, entry.size, maxBytes);
+    if ((await this.#known(path)) === false) return null;
+    const list = await this.#lists.get(parentOf(path));
+    const entry = list?.find(({ name }) => name === nameOf(path));
+    if (entry?.kind === 'directory') return null;
+    if (entry !== undefined && entry.size > maxBytes) throw tooLarge(path, entry.size, maxBytes);
     try {
       return await fstest(this.#tools, this.#disk, ['cat', this.#base + path], maxBytes);
     } catch (error) {
       // a link that leads nowhere is as good as nothing; a file that does not read is not
-      if (error instanceof TreeError && entry.kind === 'other') return null;
+      const nowhere = /not found|not a regular file|nesting of symlinks/;
+      if (error instanceof TreeError && nowhere.test(error.message)) return null;
       throw error;
     }
   }
 
+  /** Of a directory only where it has something in it. */
   async exists(path: string): Promise<boolean> {
-    const run = { timeoutMs: TIMEOUT_MS, maxBytes: LIST_BYTES };
-    const args = ['--', this.#disk, 'ls', this.#base + path];
-    return (await this.#tools.run('grub-fstest', args, run)).code === 0;
+    const known = await this.#known(path);
+    if (known !== undefined) return known;
+    // it says nothing of what is not there, and calls that success
+    const text = await fstest(this.#tools, this.#disk, ['ls', this.#base + path], LIST_BYTES);
+    return text.some((byte) => byte > 0x20);
+  }
+
+  /** What earlier lists say of it; undefined: nothing. */
+  async #known(path: string): Promise<boolean | undefined> {
+    const parts = path.split('/').slice(1);
+    for (const [index, name] of parts.entries()) {
+      const list = await this.#lists.get(`/${parts.slice(0, index).join('/')}`);
+      if (list === undefined) continue;
+      const entry = list?.find((e) => e.name === name);
+      if (entry === undefined) return false;
+      if (index === parts.length - 1 && entry.kind === 'file') return true;
+    }
+    return undefined;
   }
 
   async #list(path: string): Promise<readonly TreeEntry[] | null> {
     if (path !== '/') {
-      const { list, name } = await this.#parent(path);
-      const entry = list?.find((e) => e.name === name);
+      const list = await this.list(parentOf(path));
+      const entry = list?.find(({ name }) => name === nameOf(path));
       if (entry === undefined || entry.kind === 'file') return null;
-      if (entry.kind === 'other') return this.#ls(path).catch(() => null);
+      if (entry.kind === 'other') return (await this.exists(path)) ? this.#ls(path) : null;
     }
     return this.#ls(path);
   }
 
   async #ls(path: string): Promise<readonly TreeEntry[]> {
     const place = path === '/' ? `${this.#base}/` : `${this.#base}${path}/`;
-    const text = await fstest(this.#tools, this.#disk, ['ls', '-l', place], LIST_BYTES);
+    const text = await fstest(this.#tools, this.#disk, ['ls', '-l', '-a', place], LIST_BYTES);
+    // it says nothing of what it cannot list, and calls that success; ext and XFS list `.` at least
+    if (text.every((byte) => byte <= 0x20) && /^(ext|xfs)/.test(this.#type))
+      throw new TreeError(`${path} is damaged`);
     const entries: TreeEntry[] = [];
     for (const line of text.toString('utf8').split('\n')) {
       // size or DIR, the time where the file system knows it, the name; a name with a line break in it
@@ -106,12 +132,10 @@ export class GrubTree implements FileTree {
     }
     return entries;
   }
-
-  async #parent(path: string): Promise<{ list: readonly TreeEntry[] | null; name: string }> {
-    const slash = path.lastIndexOf('/');
-    return { list: await this.list(path.slice(0, slash) || '/'), name: path.slice(slash + 1) };
-  }
 }
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/';
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 async function fstest(
   tools: ImageTools,

@@ -100,12 +100,12 @@ async function rootOn(
 ): Promise<{ tree: FileTree; system: System } | null> {
   const bases = new Set(SUBVOLUMES.slice(0, 1));
   if (device.fileSystem === 'btrfs') {
-    const top = (await new GrubTree(tools, rawPath, device.name).list('/')) ?? [];
+    const top = (await new GrubTree(tools, rawPath, device).list('/')) ?? [];
     const names = top.filter(({ kind }) => kind === 'directory').map(({ name }) => `/${name}`);
     for (const base of [...SUBVOLUMES, ...names.slice(0, MAX_SUBVOLUMES)]) bases.add(base);
   }
   for (const base of bases) {
-    const tree = new GrubTree(tools, rawPath, device.name, base);
+    const tree = new GrubTree(tools, rawPath, device, base);
     const system = await systemOf(tree);
     if (system !== null) return { tree, system };
   }
@@ -122,16 +122,11 @@ export async function systemOf(tree: FileTree): Promise<System | null> {
     const inside = [...(await names(`/${windows}`))];
     if (inside.some((name) => name.toLowerCase() === 'system32')) return 'windows';
   }
-  if (top.has('boot') && (await names('/boot/kernel')).has('kernel')) return 'freebsd';
+  if (top.has('boot') && (await tree.exists('/boot/kernel/kernel'))) return 'freebsd';
   if (!top.has('etc') && !top.has('usr')) return null;
-  const [etc, lib, modules] = [
-    await names('/etc'),
-    await names('/usr/lib'),
-    await names('/lib/modules'),
-  ];
-  const isLinux =
-    etc.has('os-release') || lib.has('os-release') || (etc.has('fstab') && modules.size > 0);
-  return isLinux ? 'linux' : null;
+  for (const sign of ['/etc/os-release', '/usr/lib/os-release', '/lib/modules'])
+    if (await tree.exists(sign)) return 'linux';
+  return null;
 }
 
 async function addMounts(
@@ -154,7 +149,7 @@ async function addMounts(
     if (device === undefined || device.fileSystem === null || !WANTED_MOUNTS.test(point)) continue;
     const subvolume = options.find((o) => o.startsWith('subvol='))?.slice('subvol='.length);
     const base = subvolume === undefined ? '' : `/${subvolume.replace(/^\/+/, '')}`;
-    mounts.set(point, { device, tree: new GrubTree(tools, rawPath, device.name, base) });
+    mounts.set(point, { device, tree: new GrubTree(tools, rawPath, device, base) });
   }
 }
 
@@ -177,7 +172,7 @@ async function findEsp(
   );
   if (device === undefined)
     return mounts.get('/boot/efi')?.tree ?? mounts.get('/efi')?.tree ?? null;
-  const tree = new GrubTree(tools, rawPath, device.name);
+  const tree = new GrubTree(tools, rawPath, device);
   if (![...mounts.values()].some((m) => m.device === device))
     mounts.set('/boot/efi', { device, tree });
   return tree;

@@ -28,11 +28,3 @@ function forbidden(line: string): DriverName | null {
   if (word === 'blacklist') return driver;
   return word === 'install' && /^\/(usr\/)?bin\/(true|false)$/.test(command) ? driver : null;
 }
-
-/** `modprobe.blacklist=` and `module_blacklist=` of a kernel's command line. */
-export function forbiddenByCommandLine(commandLine: string): DriverName[] {
-  const names = [...commandLine.matchAll(/(?:^|\s)(?:modprobe\.blacklist|module_blacklist)=(\S+)/g)]
-    .flatMap(([, list = '']) => list.split(','))
-    .map(moduleName);
-  return driverNames.filter((driver) => names.includes(driver));
-}

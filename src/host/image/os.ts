@@ -53,8 +53,8 @@ export async function readArchitecture(
   tree: FileTree,
 ): Promise<{ value: Architecture; file: string } | null> {
   for (const file of PROGRAMS) {
-    if (!(await tree.exists(file))) continue;
-    const value = architectureOf((await tree.read(file, PROGRAM_BYTES)) ?? Buffer.alloc(0));
+    const program = await tree.read(file, PROGRAM_BYTES);
+    const value = program === null ? null : architectureOf(program);
     if (value !== null) return { value, file };
   }
   return null;

@@ -126,8 +126,12 @@ async function isNewEnough(command: string, tool: ToolName): Promise<boolean> {
 
 /** No file but what it is asked to make can grow: an image is not even written to by a broken tool. */
 function limits({ maxFileBytes = 0, timeoutMs }: ToolRun): string[] {
-  const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
-  if (prlimit === undefined) return [];
+  const find = (name: string): string | undefined =>
+    ['/usr/bin', '/bin'].map((directory) => join(directory, name)).find((path) => existsSync(path));
+  const [env, prlimit] = [find('env'), find('prlimit')];
+  // their complaints are read, so they must be in one language
+  const words = env === undefined ? [] : [env, 'LC_ALL=C'];
+  if (prlimit === undefined) return words;
   const seconds = Math.ceil(timeoutMs / 1000);
   const bounds = [
     `--as=${MEMORY_BYTES}`,
@@ -135,5 +139,5 @@ function limits({ maxFileBytes = 0, timeoutMs }: ToolRun): string[] {
     `--cpu=${seconds}`,
     '--core=0',
   ];
-  return [prlimit, ...bounds, '--'];
+  return [...words, prlimit, ...bounds, '--'];
 }
