@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type CpioEntry, writeCpio } from '../../src/host/guest/cpio.ts';
-import { collectModules, kernelReleases } from '../../src/host/guest/modules.ts';
+import { kernelReleases } from '../../src/host/guest/modules.ts';
 import { cacheDirectory } from '../../src/host/packages/cache.ts';
 import { noProgress } from '../../src/host/packages/progress.ts';
 import { ensureSet } from '../../src/host/packages/sets.ts';
@@ -125,12 +125,4 @@ export function grubMenu(release: string, commandLine: string): string {
     '}',
     '',
   ].join('\n');
-}
-
-/** The list of modules of a made-up kernel that has these. */
-export async function moduleList(directory: string): Promise<string> {
-  const tree = await collectModules([directory], ['ena', 'nvme'], async (path) =>
-    readFileSync(path),
-  );
-  return tree.dep;
 }
