@@ -198,7 +198,7 @@ const nvmeEarly: Rule<ImageFacts> = {
   id: 'image-nvme-in-initramfs',
   group,
   severity: 'error',
-  title: 'NVMe is built in, or in the initramfs',
+  title: 'a driver for NVMe is built in, or in the initramfs',
   reason:
     'The root is an NVMe disk on Nitro instances: its driver must be there before the root is mounted. An initramfs ' +
     'that was made on another machine has only the drivers of that one.',
