@@ -3,8 +3,12 @@
  *
  * A vector fires once, then stays silent until its driver writes the vector's interrupt register:
  * that register is per *vector*, shared by all completion queues that name it (a driver arms the
- * Tx queue's one for the pair). With a delay, an armed vector fires that long after the first
- * completion, for all that have come until then.
+ * Tx queue's one for the pair).
+ *
+ * With a delay an armed vector fires later, for all that has come until then: because of received
+ * frames no sooner than their delay after it fired last, so that a lone frame does not wait; because
+ * of sent ones alone, that long after the first of them. From when a card counts is not published;
+ * Linux leaves its adaptive moderation in the mode in which the period begins with an interrupt.
  */
 import { intrReg } from '../../defs/ena-io.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -24,6 +28,9 @@ export class Vectors {
   readonly #pending: Uint8Array;
   readonly #rxDelay: Uint16Array;
   readonly #txDelay: Uint16Array;
+  /** When each vector fired last. */
+  readonly #firedAt: Float64Array;
+  readonly #clock: Clock;
   readonly #timers: OneShots;
   readonly #register = intrReg.create();
   readonly #word = new Int32Array(1);
@@ -35,6 +42,8 @@ export class Vectors {
     this.#pending = new Uint8Array(count);
     this.#rxDelay = new Uint16Array(count);
     this.#txDelay = new Uint16Array(count);
+    this.#firedAt = new Float64Array(count).fill(-Infinity);
+    this.#clock = clock;
     this.#timers = new OneShots(count, clock, (vector) => this.#fire(vector));
   }
 
@@ -48,6 +57,7 @@ export class Vectors {
     this.#pending.fill(0);
     this.#rxDelay.fill(0);
     this.#txDelay.fill(0);
+    this.#firedAt.fill(-Infinity);
   }
 
   /** A vector that has just been given to a queue fires without having been armed. */
@@ -66,7 +76,8 @@ export class Vectors {
   #schedule(vector: number, pending: number): void {
     const isRx = (pending & receive) !== 0;
     const delay = ((isRx ? this.#rxDelay : this.#txDelay)[vector] as number) * this.#unitNs;
-    this.#timers.start(vector, delay);
+    const passed = isRx && delay > 0 ? this.#clock.now() - (this.#firedAt[vector] as number) : 0;
+    this.#timers.start(vector, delay - passed);
   }
 
   /** The driver's write to the vector's interrupt register. */
@@ -88,6 +99,7 @@ export class Vectors {
     if (this.#armed[vector] === 0) return;
     this.#armed[vector] = 0;
     this.#pending[vector] = 0;
+    if (this.#rxDelay[vector] !== 0) this.#firedAt[vector] = this.#clock.now();
     this.#interrupts.raise(vector);
   }
 }
