@@ -75,8 +75,24 @@ export function renderTypes(
   width: number,
   { bold }: Paint,
 ): string[] {
-  const rows = types.map((type) => columns.map(({ cell }) => cell(type)));
-  return renderTable(columns, rows, width, bold);
+  const shown = columnsThatFit(types, width);
+  return renderTable(shown, rowsOf(shown, types), width, bold);
+}
+
+const rowsOf = (shown: readonly TypeColumn[], types: readonly InstanceType[]): string[][] =>
+  types.map((type) => shown.map(({ cell }) => cell(type)));
+
+/** In a narrow terminal what is asked for least goes first. */
+const expendable = ['express', 'cards', 'arch', 'memory', 'hypervisor', 'efa', 'interfaces'];
+
+function columnsThatFit(types: readonly InstanceType[], width: number): readonly TypeColumn[] {
+  let shown = columns;
+  for (const key of expendable) {
+    const lines = renderTable(shown, rowsOf(shown, types));
+    if (Math.max(...lines.map(({ length }) => length)) <= width) break;
+    shown = shown.filter((column) => column.key !== key);
+  }
+  return shown;
 }
 
 export function platformOf(type: InstanceType): string {

@@ -151,6 +151,18 @@ const refusals: [what: string, text: string, message: RegExp][] = [
     JSON.stringify([{ ...c6i, VCpuInfo: { DefaultVCpus: 0.5 } }]),
     /\[0\]\.VCpuInfo\.DefaultVCpus .* number of vCPUs$/,
   ],
+  [
+    'a name that would move the cursor',
+    JSON.stringify([{ ...c6i, InstanceType: '\u001b[2Jc6i.large' }]),
+    /\[0\]\.InstanceType is not as it should be, expected the name of an instance type$/,
+  ],
+  [
+    'a thousand cards',
+    JSON.stringify([
+      { ...c6i, NetworkInfo: { ...c6i.NetworkInfo, NetworkCards: Array(1000).fill(card) } },
+    ]),
+    /NetworkCards .* expected 64 network cards at most$/,
+  ],
   ['endless nesting', '['.repeat(50_000), /^mine\.json:1:\d+: this is no JSON/],
 ];
 for (const [what, text, message] of refusals)

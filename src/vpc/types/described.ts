@@ -20,7 +20,10 @@ const expected = (what: string) => ({ error: `expected ${what}` });
 const whole = (what: string) => z.number(expected(what)).int(expected(what)).min(0, expected(what));
 const rate = (what: string) => z.number(expected(what)).positive(expected(what));
 const yesNo = z.boolean(expected('true or false'));
-const words = (what: string) => z.array(z.string(expected(what)), expected(what));
+/** What comes to a terminal: printable, and no longer than EC2's words are. */
+const word = (what: string, pattern = /^[ -~]{1,64}$/) =>
+  z.string(expected(what)).regex(pattern, expected(what));
+const words = (what: string) => z.array(word(what), expected(what)).max(16, expected(what));
 const object = <S extends z.core.$ZodLooseShape>(what: string, shape: S) =>
   z.looseObject(shape, expected(what));
 
@@ -36,9 +39,12 @@ const card = object('a network card', {
 });
 
 const network = object('what EC2 says of the network', {
-  NetworkPerformance: z.string(expected('words like "Up to 10 Gigabit"')),
+  NetworkPerformance: word('words like "Up to 10 Gigabit"'),
   MaximumNetworkInterfaces: whole('a number of interfaces'),
-  NetworkCards: z.array(card, expected('network cards, as a current AWS CLI prints them')).min(1),
+  NetworkCards: z
+    .array(card, expected('network cards, as a current AWS CLI prints them'))
+    .min(1, expected('a network card at least'))
+    .max(64, expected('64 network cards at most')),
   Ipv4AddressesPerInterface: whole('a number of addresses'),
   Ipv6AddressesPerInterface: whole('a number of addresses').optional(),
   EnaSupport: z.enum(
@@ -51,12 +57,12 @@ const network = object('what EC2 says of the network', {
   }).optional(),
   EnaSrdSupported: yesNo.optional(),
   EncryptionInTransitSupported: yesNo.optional(),
-  FlexibleEnaQueuesSupport: z.string(expected('supported or unsupported')).optional(),
+  FlexibleEnaQueuesSupport: word('supported or unsupported').optional(),
   BandwidthWeightings: words('weightings like "vpc-1"').optional(),
 });
 
 const described = object('an instance type', {
-  InstanceType: z.string(expected('the name of an instance type')).min(1),
+  InstanceType: word('the name of an instance type', /^[a-z0-9][a-z0-9.-]{1,63}$/),
   CurrentGeneration: yesNo.optional(),
   Hypervisor: z.enum(['nitro', 'xen'], expected('nitro or xen')).optional(),
   BareMetal: yesNo.optional(),
