@@ -76,7 +76,7 @@ const IMAGE = {
 };
 const IMAGE_MAKERS = {
   packages: [
-    ...['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools', 'mtools', 'ntfs-3g', 'fdisk'],
+    ...['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools', 'mtools', 'tar', 'fdisk'],
     ...['qemu-utils', 'grub-common', 'grub-pc-bin', 'xz-utils', 'zstd', 'lz4', 'bzip2'],
   ],
   proof: /^usr\/sbin\/mkfs\.xfs$/,
