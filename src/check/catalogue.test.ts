@@ -14,7 +14,11 @@ test('a rule has one name, which begins with what it is about', () => {
 
 test('a rule says what, why, by whose word, and how to mend it', () => {
   for (const { id, title, reason, source, mend } of allRules) {
-    assert.match(title, /^[^A-Z].*[^.]$/, `${id}: the title begins small, without a full stop`);
+    assert.match(
+      title,
+      /^([a-z]|[A-Z]{2}).*[^.]$/,
+      `${id}: the title begins small, without a full stop`,
+    );
     assert.match(reason, /^\S.*\.$/, `${id}: the reason is whole sentences`);
     assert.ok(source.length > 5 && !source.endsWith('.'), `${id}: a source`);
     assert.ok(mend.length > 5, `${id}: a way to mend it`);

@@ -1,4 +1,5 @@
 /** Every rule of `virtfn check`, by what it is about: for lists, explanations and docs/check-rules.md. */
+import { accountRules } from './account/rules.ts';
 import { hostRules } from './host/rules.ts';
 import { imageRules } from './image/rules.ts';
 import type { Kind, RuleInfo } from './rule.ts';
@@ -7,7 +8,7 @@ export const catalogue: Readonly<Record<Kind, readonly RuleInfo[]>> = {
   image: imageRules,
   types: [],
   host: hostRules,
-  account: [],
+  account: accountRules,
 };
 
 export const kinds = Object.keys(catalogue) as Kind[];

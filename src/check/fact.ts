@@ -10,8 +10,12 @@ export type Place =
   | { readonly call: string };
 
 export type Known<T> = { readonly value: T; readonly at: Place };
-/** `unknown`: why it could not be read, as an end of "could not tell: ...". */
-export type Unknown = { readonly unknown: string; readonly at?: Place };
+/** `unknown`: why it could not be read, as an end of "could not tell: ..."; `mend`: how it could be. */
+export type Unknown = {
+  readonly unknown: string;
+  readonly at?: Place;
+  readonly mend?: readonly string[];
+};
 /** What is known to be absent is a value too: `null`. */
 export type Fact<T> = Known<T> | Unknown;
 
@@ -20,9 +24,10 @@ export type Evidence = { readonly value: string; readonly at: Place };
 
 export const known = <T>(value: T, at: Place): Known<T> => ({ value, at });
 
-export const unread = (why: string, at?: Place): Unknown => ({
+export const unread = (why: string, at?: Place, mend?: readonly string[]): Unknown => ({
   unknown: why,
   ...(at === undefined ? {} : { at }),
+  ...(mend === undefined ? {} : { mend }),
 });
 
 export const isKnown = <T>(fact: Fact<T>): fact is Known<T> => !('unknown' in fact);

@@ -12,7 +12,7 @@ export type Finding = {
   readonly mend: readonly string[];
 };
 
-/** `unknown`: no error was found, but something that would be one could not be looked at. */
+/** `unknown`: no error was found, but what would be one could not be looked at, or there was no such thing. */
 export type Readiness = 'ready' | 'notReady' | 'unknown';
 
 export type Target = {
@@ -66,13 +66,12 @@ export function countsOf(findings: readonly Finding[]): Counts {
   return counts;
 }
 
-/** Where nothing at all was judged, nothing is known. */
+/** Where nothing was judged that could have been an error, nothing is known. */
 function readinessOf(findings: readonly Finding[]): Readiness {
   const errors = findings.filter(({ rule }) => rule.severity === 'error');
   if (errors.some(({ outcome }) => outcome === 'fail')) return 'notReady';
   if (errors.some(({ outcome }) => outcome === 'unknown')) return 'unknown';
-  const judged = findings.some(({ outcome }) => outcome === 'pass' || outcome === 'fail');
-  return judged ? 'ready' : 'unknown';
+  return errors.some(({ outcome }) => outcome === 'pass') ? 'ready' : 'unknown';
 }
 
 function findingsOf<Facts>(rule: Rule<Facts>, facts: Facts): Finding[] {

@@ -3,7 +3,7 @@
  * written. It looks at facts and nothing else, and gives a verdict on each subject (each NIC, kernel,
  * instance) that it applies to.
  */
-import type { Evidence, Fact, Known } from './fact.ts';
+import type { Evidence, Fact, Unknown } from './fact.ts';
 import { evidenceOf, isKnown } from './fact.ts';
 
 /** error: it will not work. warning: worse than it could be, or later trouble. note: good to know. */
@@ -80,7 +80,7 @@ export function judge<T>(
   words?: (value: T) => string,
 ): Verdict {
   const about = subject === undefined ? {} : { subject };
-  if (!isKnown(fact)) return unknown(fact.unknown, { ...about, seen: whereOf(fact) });
+  if (!isKnown(fact)) return untold(fact, about);
   return how(fact.value, { ...about, seen: [evidenceOf(fact, words)] });
 }
 
@@ -105,10 +105,11 @@ export function judgeBoth<A, B>(
 
 /** Judges each of several things; that they could not be listed is one `unknown`. */
 export function judgeEach<T>(fact: Fact<readonly T[]>, how: (one: T) => Verdict): Verdict[] {
-  if (!isKnown(fact)) return [unknown(fact.unknown, { seen: whereOf(fact) })];
+  if (!isKnown(fact)) return [untold(fact, {})];
   return fact.value.map(how);
 }
 
-function whereOf(fact: Exclude<Fact<unknown>, Known<unknown>>): Evidence[] {
-  return fact.at === undefined ? [] : [{ value: 'not read', at: fact.at }];
+function untold({ unknown: why, at, mend = [] }: Unknown, about: About): Verdict {
+  const seen = at === undefined ? [] : [{ value: 'not read', at }];
+  return unknown(why, { ...about, seen, mend });
 }

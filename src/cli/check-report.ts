@@ -7,6 +7,8 @@ import { fit, type Paint, wrap } from './terminal.ts';
 export type Look = { readonly width: number; readonly paint: Paint; readonly all: boolean };
 
 const indent = ' '.repeat(9);
+/** So many that are well by one rule have a line each. */
+const mostAlike = 4;
 /** Sentences are not drawn over a wide screen. */
 const readable = 100;
 
@@ -32,8 +34,22 @@ export function renderReport(report: Report, look: Look): string[] {
 }
 
 function groupLines(findings: readonly Finding[], look: Look): string[] {
-  const room = Math.min(24, Math.max(0, ...findings.map(({ subject }) => subject?.length ?? 0)));
-  return findings.flatMap((finding) => lines(finding, room, look));
+  const told = look.all ? findings : shorten(findings);
+  const room = Math.min(24, Math.max(0, ...told.map(({ subject }) => subject?.length ?? 0)));
+  return told.flatMap((finding) => lines(finding, room, look));
+}
+
+/** Many things that are well by one rule are one line. */
+function shorten(findings: readonly Finding[]): Finding[] {
+  const rules = [...new Set(findings.map(({ rule }) => rule))];
+  return rules.flatMap((rule) => {
+    const own = findings.filter((finding) => finding.rule === rule);
+    const well = own.filter(({ outcome }) => outcome === 'pass');
+    const [first] = well;
+    if (first === undefined || well.length <= mostAlike) return own;
+    const all = { ...first, subject: `${well.length} of ${own.length}`, text: rule.title };
+    return [all, ...own.filter(({ outcome }) => outcome !== 'pass')];
+  });
 }
 
 function lines(finding: Finding, room: number, look: Look): string[] {

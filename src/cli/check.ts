@@ -1,6 +1,7 @@
 /** `virtfn check`: is it ready for Enhanced Networking? A command per kind of target. */
 import type { Command } from 'commander';
 import { allRules, catalogue, kinds } from '../check/catalogue.ts';
+import { addCheckAccount } from './check-account.ts';
 import { addCheckHost } from './check-host.ts';
 import { addCheckImage } from './check-image.ts';
 import { exitCodes, explainRules } from './check-output.ts';
@@ -12,6 +13,7 @@ const help = `${exitCodes}
 Examples:
   $ virtfn check host                          this machine: cards, drivers, queues, allowances
   $ virtfn check image disk.qcow2              a disk image, before anybody launches it
+  $ virtfn check account --region eu-west-1    what an account has, by Describe calls only
   $ virtfn check host --json | jq .readiness
   $ virtfn check host --format sarif --output check.sarif
   $ virtfn check rules                         all rules; with a name: what it demands and why`;
@@ -19,12 +21,15 @@ Examples:
 export function addCheckCommand(program: Command, exit: (code: number) => void): void {
   const check = program
     .command('check')
-    .summary('say whether a host or image is ready for Enhanced Networking, and what to do if not')
+    .summary(
+      'say whether an image, host or account is ready for Enhanced Networking, and what to do if not',
+    )
     .description('Looks, without changing anything, and judges what it saw by small rules.')
     .enablePositionalOptions()
     .addHelpText('after', help);
   addCheckHost(check, exit);
   addCheckImage(check, exit);
+  addCheckAccount(check, exit);
   check
     .command('rules')
     .summary('list all rules, or explain some')
