@@ -24,6 +24,7 @@ const help = `
 Parts:
   limits     what one core can tell another, and how soon
   path       driver to driver through functions and switch: sizes, flows, functions
+  peers      the path beside Open vSwitch with DPDK, DPDK's drivers, and Linux's own routing
   latency    frames' time on their way at half load, with the collector's pauses
 
 Every figure is taken by turns with its peers, so that what else happens on the machine hits all of

@@ -10,17 +10,19 @@ import { compileNative } from './native.ts';
 import { latencyGroup } from './part-latency.ts';
 import { limitGroups } from './part-limits.ts';
 import { pathGroups } from './part-path.ts';
+import { peerGroups } from './part-peers.ts';
 import type { Group, Site } from './parts.ts';
 import { type NamedRatio, ratiosOf } from './ratios.ts';
 import { judge, type TargetResult } from './targets.ts';
 import { type Absence, type Contender, measureByTurns } from './turns.ts';
 
-export const PARTS = ['limits', 'path', 'latency'] as const;
+export const PARTS = ['limits', 'path', 'peers', 'latency'] as const;
 export type Part = (typeof PARTS)[number];
 
 const groupsOf: Readonly<Record<Part, readonly Group[]>> = {
   limits: limitGroups,
   path: pathGroups,
+  peers: peerGroups,
   latency: [latencyGroup],
 };
 

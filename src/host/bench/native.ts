@@ -38,19 +38,24 @@ export function isOnPath(command: string): boolean {
   return path.split(':').some((directory) => existsSync(join(directory, command)));
 }
 
-/** One that counts what it does in a slice. `value` makes the figure of a slice. */
+/** A program that counts what it does in a slice. `value` makes the figure of one. */
 export async function nativeContender(
-  { directory }: { readonly directory: string },
-  [name, ...args]: readonly [NativeName, ...string[]],
+  [command, args]: readonly [command: string, args: readonly string[]],
   figure: FigureSpec,
   value: (slice: Slice) => number,
 ): Promise<Contender> {
-  const process = await SlicedProcess.start(figure.title, join(directory, name), args);
+  const process = await SlicedProcess.start(figure.title, command, args);
   return {
     figures: [figure],
     measure: async (ms) => [value(await process.slice<Slice>(ms))],
     close: () => process.close(),
   };
+}
+
+/** A compiled program. @throws Error where there is none */
+export function programOf(native: Native, name: NativeName): string {
+  if ('why' in native) throw new Error(native.why);
+  return join(native.directory, name);
 }
 
 export const mpps = ({ frames, ns }: Slice): number => (frames / ns) * 1e3;

@@ -1,6 +1,6 @@
 /** What the machine can do at best: what a core can tell another one, and how soon. */
 import type { FigureSpec } from './figures.ts';
-import { nativeContender, nsEach } from './native.ts';
+import { nativeContender, nsEach, programOf } from './native.ts';
 import { type Group, startAll } from './parts.ts';
 import { spinContender } from './spin.ts';
 
@@ -19,10 +19,7 @@ export const limitGroups: readonly Group[] = [
         const figure: FigureSpec = { id: `limit.${what}`, title, unit: 'ns' };
         return {
           what: title,
-          start: async () => {
-            if ('why' in native) throw new Error(native.why);
-            return nativeContender(native, ['limits', what], figure, nsEach);
-          },
+          start: async () => nativeContender([programOf(native, 'limits'), [what]], figure, nsEach),
         };
       });
       const own = { what: 'the same by Node', start: () => spinContender() };

@@ -1,10 +1,9 @@
 /** The data path without guests: by the size of frames, by flows, by functions; beside copies and C. */
 
-import { mpps, type Native, nativeContender } from './native.ts';
+import { mpps, type Native, nativeContender, programOf } from './native.ts';
 import { copyContender, pathContender } from './own.ts';
 import { type Group, startAll } from './parts.ts';
 import type { PathSpec } from './path-spec.ts';
-import type { Contender } from './turns.ts';
 
 /** A TCP frame of 64 KiB, and its segments at the MTUs of 1500 and 9001. */
 export const tsoBytes = 65_054;
@@ -15,32 +14,24 @@ const own = (id: string, what: string, spec: Partial<PathSpec>) => ({
   start: () => pathContender(id, what, spec),
 });
 
-const inC = (
-  native: Native,
-  what: string,
-  start: (native: { directory: string }) => Promise<Contender>,
-) => ({
-  what,
-  start: async () => {
-    if ('why' in native) throw new Error(native.why);
-    return start(native);
-  },
-});
-
 const memcpy = (native: Native, bytes: number) => {
   const title = `memcpy, ${bytes} B`;
   const figure = { id: `limit.copy.${bytes}`, title, unit: 'Mpps', bytes } as const;
-  return inC(native, title, (it) =>
-    nativeContender(it, ['limits', 'copy', `${bytes}`], figure, mpps),
-  );
+  return {
+    what: title,
+    start: async () =>
+      nativeContender([programOf(native, 'limits'), ['copy', `${bytes}`]], figure, mpps),
+  };
 };
 
-export const yardstick = (native: Native, bytes: number, flows: number) => {
+const yardstick = (native: Native, bytes: number, flows: number) => {
   const title = `the same loop in C, ${bytes} B, ${flows} flows`;
   const figure = { id: `yardstick.${bytes}.${flows}`, title, unit: 'Mpps', bytes } as const;
-  return inC(native, title, (it) =>
-    nativeContender(it, ['yardstick', `${bytes}`, `${flows}`], figure, mpps),
-  );
+  return {
+    what: title,
+    start: async () =>
+      nativeContender([programOf(native, 'yardstick'), [`${bytes}`, `${flows}`]], figure, mpps),
+  };
 };
 
 const sizes: Group = {

@@ -7,6 +7,16 @@ export type NamedRatio = Ratio & { readonly title: string; readonly kind: Kind }
 
 type Pair = readonly [of: string, to: string, title: string, kind: Kind];
 
+const ovs = [
+  ['plain', 'one rule by port'],
+  ['acl', 'L3/L4 rules'],
+  ['ct', 'connection tracking'],
+] as const;
+const dpdk = [
+  ['memif', 'memif'],
+  ['null', 'net_null, copying'],
+] as const;
+
 const pairs: readonly Pair[] = [
   ...[64, 1500, 9001].flatMap((bytes): Pair[] => [
     [`bridge.${bytes}`, `limit.copy.${bytes}`, `Ethernet, ${bytes} B, to memcpy`, 'limit'],
@@ -42,6 +52,21 @@ const pairs: readonly Pair[] = [
       ...([`82599vf.${bytes}`, `ena.${bytes}`, `82599 VF to ENA, ${bytes} B`, 'peer'] as const),
     ],
   ),
+  ...[64, 1500].flatMap((bytes): Pair[] => [
+    ...ovs.map(
+      ([rules, title]): Pair => [
+        ...([`ovs.own.vpc.${bytes}`, `ovs.${rules}.${bytes}`] as const),
+        ...([`VPC, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
+      ],
+    ),
+    ...dpdk.map(
+      ([kind, title]): Pair => [
+        ...([`dpdk.own.bridge.${bytes}`, `dpdk.${kind}.${bytes}`] as const),
+        ...([`Ethernet, ${bytes} B, to ${title}`, 'peer'] as const),
+      ],
+    ),
+    [`linux.own.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
+  ]),
   ['node.line', 'limit.line', 'cache line by Node to one by C', 'limit'],
 ];
 

@@ -32,6 +32,8 @@ export interface Recipe {
     guest: PackageSet;
     /** The way out of a VPC for machines without privileges. */
     passt: PackageSet;
+    /** Switches and drivers that the bench compares with. */
+    peers: PackageSet;
     /** What a cloud's image has, to be run on our own kernel; for tests. */
     cloudInit: PackageSet;
     /** What reads a disk image without mounting or booting it: `virtfn check image`. */
@@ -92,6 +94,16 @@ const RDMA = {
   ],
   proof: /^usr\/bin\/fi_pingpong$/,
 };
+const PEERS = {
+  packages: [
+    ...['openvswitch-switch', 'openvswitch-switch-dpdk', 'dpdk-dev'],
+    ...['librte-mempool-ring25', 'librte-net-memif25', 'librte-net-null25', 'librte-net-pcap25'],
+    ...['nftables', 'iproute2'],
+  ],
+  // dpdk-dev depends on all that is needed to compile
+  only: /^(openvswitch-(common|switch|switch-dpdk)|dpdk-dev|ibverbs-providers|nftables|iproute2|lib(?!python|perl|stdc\+\+-).*(?<!-dev))$/,
+  proof: /^usr\/bin\/dpdk-testpmd$/,
+};
 const BUILD_KERNEL = { proof: /^usr\/src\/linux-source-[^/]+\.tar/ };
 
 const DEBIAN: Recipe = {
@@ -112,6 +124,7 @@ const DEBIAN: Recipe = {
     qemu: { ...QEMU, release: 'trixie-backports' },
     guest: GUEST,
     passt: PASST,
+    peers: PEERS,
     cloudInit: CLOUD_INIT,
     image: IMAGE,
     imageMakers: IMAGE_MAKERS,
@@ -148,6 +161,7 @@ const UBUNTU: Recipe = {
     qemu: { ...QEMU, release: 'resolute' },
     guest: { ...GUEST, release: 'resolute' },
     passt: { ...PASST, release: 'resolute' },
+    peers: { ...PEERS, release: 'resolute' },
     cloudInit: { ...CLOUD_INIT, release: 'resolute' },
     image: { ...IMAGE, release: 'resolute' },
     imageMakers: { ...IMAGE_MAKERS, release: 'resolute' },
