@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Lab, startLab } from '../host/lab/lab.ts';
+import { shownLimits } from '../host/lab/limits.ts';
 import { isComplete } from '../host/lab/report.ts';
 import { defaultTopology, type Topology } from '../host/lab/topology.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
@@ -12,6 +13,7 @@ import { hasEfa } from '../vpc/check-efa.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
 import { renderReport } from './lab-report.ts';
+import { renderLimits } from './limits-report.ts';
 import { Steps } from './steps.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
@@ -27,6 +29,8 @@ type LabOptions = {
   accel: 'auto' | 'kvm' | 'tcg';
   guest: 'linux' | 'reference';
   compare: boolean;
+  limits: boolean;
+  showLimits?: boolean;
 };
 
 const help = `
@@ -39,13 +43,14 @@ A topology is YAML:
   resolver: 192.0.2.53  whom a VPC's resolver asks about names outside; nobody unless told
   instances:          two or more, by name; traffic is measured from the first to the second
     NAME:               {} will do
-      type: c6i.large     an EC2 instance type: link speed and queues that the guest sees
+      type: c6i.large     an EC2 instance type: link speed, queues, and limits of its network
       nic: ena            the NIC's model
       kernel: "6.12"      a series of the distribution, or a path (with image)
       image: disk.qcow2   a cloud image of your own, qcow2 or raw; nothing is written to it
       mac, address        chosen if absent
       profile: nitro-v5   generation of the card; type: that of the instance type
       access: posted      how the guest rings doorbells: posted, llq or polled
+      limits: none        or others than the type's: { bandwidthGbps: 0.2, packetsPerSecond: 10000 }
       memory, cpus        MiB and number; of the lab's guest, not the type's
   measure:            optional
     mtu: 1500             of every NIC that is measured
@@ -98,11 +103,14 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
         .default('linux'),
     )
     .option('--no-compare', 'leave other NICs out')
+    .option('--no-limits', 'instances may use the network as fast as this machine can')
+    .option('--show-limits', "print each instance's limits, with how each is known")
     .addHelpText('after', help)
     .action(async (file: string | undefined, options: LabOptions) => {
       if (options.pcap !== undefined && options.guest === 'reference')
         throw new UsageError('--pcap captures what virtual machines send; expected --guest linux');
       const topology = topologyOf(file, options);
+      if (options.showLimits) showLimits(topology);
       const steps = new Steps();
       const onFirst = (): void => {
         steps.stopped();
@@ -110,6 +118,15 @@ export function addLabCommand(program: Command, exit: (code: number) => void): v
       };
       exit(await interruptible((signal) => runLab(topology, options, steps, signal), { onFirst }));
     });
+}
+
+/** On stderr, where everything is that is not the result. */
+function showLimits(topology: Topology): void {
+  const say = (line: string): boolean => process.stderr.write(`${line}\n`);
+  for (const { name, type, limits } of shownLimits(topology, InstanceTypes.load())) {
+    say(`${name}  ${type}`);
+    for (const line of renderLimits(limits, widthOf(process.stderr))) say(line);
+  }
 }
 
 function accelOption(): Option {
@@ -206,6 +223,7 @@ function topologyOf(file: string | undefined, options: LabOptions): Topology {
         ...(image !== undefined && { image }),
         ...(kernel !== undefined && { kernel }),
         ...(profile !== undefined && { profile }),
+        ...(!options.limits && { limits: null }),
       };
     }),
     measure: { ...topology.measure, ...(compare ? {} : { compare: [] }) },

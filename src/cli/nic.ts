@@ -23,6 +23,7 @@ import {
   defaultNetwork,
   FunctionError,
 } from '../host/nic/functions.ts';
+import { FunctionLimits } from '../host/nic/limits.ts';
 import {
   hasNic,
   PROFILE_OF_TYPE,
@@ -31,14 +32,17 @@ import {
   specOfType,
 } from '../host/nic/of-type.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../host/qemu/process.ts';
-import { findEfa, firstAddress, interfaceOf, objectionsTo } from '../host/vpc/members.ts';
+import { findEfa, firstAddress, interfaceOf, isPlaced, objectionsTo } from '../host/vpc/members.ts';
 import type { InstanceType } from '../vpc/instance-type.ts';
 import { InstanceTypes } from '../vpc/instance-types.ts';
+import { type LimitValues, parseLimit } from '../vpc/limits.ts';
 import type { NetworkInterface, VpcModel } from '../vpc/model.ts';
 import { explain } from './explain.ts';
 import { interruptible } from './interrupt.ts';
+import { renderLimits } from './limits-report.ts';
 import { JsonTeller, type Teller, TextTeller } from './nic-events.ts';
 import { readVpc } from './read-vpc.ts';
+import { widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 type NicOptions = {
@@ -61,6 +65,9 @@ type NicOptions = {
   guestMac?: boolean;
   queryRss?: boolean;
   rateMbps?: number;
+  limit?: LimitValues;
+  limits: boolean;
+  showLimits?: boolean;
   fabric?: FaultSpec;
 };
 
@@ -78,6 +85,7 @@ Examples:
   $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
   $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
   $ virtfn nic --vpc examples/three-tier-vpc.yaml --socket web.sock --socket app.sock
+  $ virtfn nic --socket vf0.sock --type m5.large --limit packetsPerSecond=10000 --show-limits
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
   $ virtfn nic --model 82599vf --socket vf0.sock --control     then: vf0 mac ..., vf0 reset
@@ -100,7 +108,10 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--socket <path>', 'where a VMM connects; once per function', collect)
     .option('--mac <mac>', 'of the function with the same position; chosen if absent', collect)
     .option('--link-mbps <n>', `speed that guests see (default: ${defaultLinks})`, megabits)
-    .option('--type <type>', 'take link and queues from an EC2 instance type, like c6i.large')
+    .option('--type <type>', 'link, queues and limits of an EC2 instance type, like c6i.large')
+    .option('--limit <name=n>', 'another limit, like packetsPerSecond=10000; repeatable', limit)
+    .option('--no-limits', 'no limits of the type')
+    .option('--show-limits', 'print each limit with how it is known')
     .option('--profile <name>', `generation of the card: ${allProfiles}; type: that of --type`)
     .addOption(
       new Option(
@@ -133,6 +144,14 @@ function megabits(text: string): number {
   return value;
 }
 
+function limit(text: string, all: LimitValues = {}): LimitValues {
+  try {
+    return { ...all, ...parseLimit(text) };
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}
+
 function fabric(text: string): FaultSpec {
   const parsed = parseFabric(text);
   if (typeof parsed === 'string') throw new InvalidArgumentError(parsed);
@@ -163,18 +182,32 @@ async function runNic(options: NicOptions): Promise<number> {
     return 0;
   }
   const vpc = options.vpc === undefined ? null : readVpc(options.vpc);
-  const functions = functionsOf(options, vpc);
+  const limits = limitsOf(options, vpc);
+  const functions = functionsOf(options, vpc, limits);
   const teller = options.json ? new JsonTeller(functions) : new TextTeller(functions);
-  return interruptible((signal) => serve(functions, options, vpc, teller, signal));
+  if (options.showLimits)
+    for (const [i, { name }] of functions.entries()) {
+      teller.answer(name, true);
+      const shown = limits[i]?.shown() ?? [];
+      for (const line of renderLimits(shown, widthOf(process.stdout))) teller.answer(line, true);
+    }
+  return interruptible((signal) => serve({ functions, limits }, options, vpc, teller, signal));
 }
 
+/** The functions, and the limits of each. */
+type Served = {
+  readonly functions: readonly ChosenFunction[];
+  readonly limits: readonly FunctionLimits[];
+};
+
 async function serve(
-  functions: readonly ChosenFunction[],
+  served: Served,
   { pcap, trace = false, control = false }: NicOptions,
   vpc: VpcModel | null,
   teller: Teller,
   signal: AbortSignal,
 ): Promise<number> {
+  const { functions } = served;
   const config = dataplaneConfig(functions, {
     ...{ trace, ...(pcap !== undefined && { pcap }) },
     ...(vpc !== null && { vpc }),
@@ -192,7 +225,7 @@ async function serve(
     }),
     directory,
   );
-  const stopListening = control ? obeyLines(functions, dataplane, teller, vpc !== null) : () => {};
+  const stopListening = control ? obeyLines(served, dataplane, teller, vpc !== null) : () => {};
   try {
     await Promise.race([dataplane.ended(), aborted(signal)]);
   } finally {
@@ -207,7 +240,7 @@ async function serve(
 
 /** Obeys what comes on standard input; returns how to stop that. */
 function obeyLines(
-  functions: readonly ChosenFunction[],
+  { functions, limits }: Served,
   dataplane: Dataplane,
   teller: Teller,
   inVpc: boolean,
@@ -223,6 +256,15 @@ function obeyLines(
       case 'command':
         dataplane.command(said.command);
         teller.answer(said.said, true);
+        break;
+      case 'limit':
+        try {
+          const command = limits[names.indexOf(said.function)]?.change(said.function, said.set);
+          if (command !== undefined) dataplane.command(command);
+          teller.answer(said.said, true);
+        } catch (error) {
+          teller.answer((error as Error).message, false);
+        }
         break;
       case 'show':
         teller.counters(dataplane.counters());
@@ -257,7 +299,28 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[] {
+/** Of each socket, in their order: those of its type or instance, with what was set instead. */
+function limitsOf(options: NicOptions, vpc: VpcModel | null): FunctionLimits[] {
+  const { socket = [], type, limit: set = {}, limits: wanted } = options;
+  const types = InstanceTypes.load();
+  return socket.map((_, i) => {
+    const instance = vpc?.instances[i];
+    const name = type ?? instance?.type;
+    const own = wanted && name !== undefined && types.has(name) ? types.get(name) : null;
+    const placed = vpc !== null && instance !== undefined && isPlaced(vpc, instance.name);
+    try {
+      return new FunctionLimits(own, set, placed);
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  });
+}
+
+function functionsOf(
+  options: NicOptions,
+  vpc: VpcModel | null,
+  limits: readonly FunctionLimits[],
+): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], access } = options;
   const { spoofchk, rateMbps, fabric } = options;
   const parent = parentOf(options);
@@ -287,6 +350,7 @@ function functionsOf(options: NicOptions, vpc: VpcModel | null): ChosenFunction[
       ...(parent !== undefined && { parent }),
       ...(rateMbps !== undefined && { rateMbps }),
       ...(fabric !== undefined && { fabric }),
+      ...limits[i]?.spec(),
     };
   });
   try {

@@ -118,6 +118,11 @@ export class VpcRouter implements Forwarder {
     if (nic !== null) nic.account.maximum = maximum;
   }
 
+  /** How many packets an interface may send to link-local services in a second. */
+  limitLinkLocalAt(port: SwitchPort, packetsPerSecond: number): void {
+    this.#nics.byPort[port.index]?.limitAsks(packetsPerSecond);
+  }
+
   trackingAvailable(port: SwitchPort): number {
     const account = this.#nics.byPort[port.index]?.account;
     return account === undefined ? 0 : Math.max(0, account.maximum - account.count);

@@ -71,6 +71,8 @@ export type EnaOptions = {
   readonly access?: BarAccess;
   /** What the driver is told of time-outs and limits; by default to choose its own. */
   readonly hints?: Partial<HwHints>;
+  /** IP fragments that it may send in a second, 0: any number; by default what the profile says. */
+  readonly egressFragmentsPps?: number;
 };
 
 export class EnaFunction implements PolledFunction, Endpoint {
@@ -100,6 +102,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly #rss = new Rss();
   readonly #llq: Llq | null;
   readonly #queueHost: QueueHost;
+  readonly #fragmentsPps: number;
   /** The driver broke a rule that the card does not survive; only a reset helps. */
   #failed = false;
 
@@ -114,6 +117,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#host = host;
     this.#port = port;
     this.#profile = profile;
+    this.#fragmentsPps = options.egressFragmentsPps ?? profile.egressFragmentsPerSecond;
     this.stats = new EnaStats(port);
     this.allowances = new Allowances(port);
     const { memory, diagnostics, clock, interrupts } = host;
@@ -322,7 +326,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
       settings: this.#settings,
       rate: null,
       time: new DeviceTime(clock),
-      fragments: new FragmentLimit(this.#profile.egressFragmentsPerSecond, clock),
+      fragments: new FragmentLimit(this.#fragmentsPps, clock),
     };
   }
 

@@ -1,4 +1,5 @@
 /** What the control plane tells a data-plane worker, and what it hears back. Plain data. */
+import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import type { Verdict, VerdictFilter } from '../../switch/tap-verdicts.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
@@ -79,6 +80,12 @@ export type DataplaneCommand =
   | { readonly kind: 'set-spoof-check'; readonly function: string; readonly on: boolean }
   /** null: no limit. */
   | { readonly kind: 'set-rate'; readonly function: string; readonly rateMbps: number | null }
+  /** What the function's instance is allowed from now on; null: as much as it can. */
+  | {
+      readonly kind: 'set-limits';
+      readonly function: string;
+      readonly limits: AllowanceLimits | null;
+    }
   /** The device asks the guest's driver to reset it. */
   | { readonly kind: 'request-reset'; readonly function: string }
   /** Time-outs that the device would like its driver to keep; models without hints ignore it. */

@@ -28,11 +28,12 @@ export const nicModels = {
     hasParent: false,
     rules: Object.values(enaRules),
     create: (spec, profile, { host, port }) => {
-      const { linkMbps, queuePairs, access } = spec;
+      const { linkMbps, queuePairs, access, egressFragmentsPps } = spec;
       const options = {
         ...{ mac: macBytes(parseMac(spec.mac)), linkMbps, profile: named(enaProfiles, profile) },
         ...(queuePairs !== undefined && { queuePairs }),
         ...(access !== undefined && { access }),
+        ...(egressFragmentsPps !== undefined && { egressFragmentsPps }),
       };
       return new EnaFunction(options, host, port);
     },

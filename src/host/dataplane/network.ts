@@ -1,5 +1,7 @@
 /** What a worker's functions are plugged into: an Ethernet, or a region's VPCs. */
 import type { Clock } from '../../lib/clock.ts';
+import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
+import type { SwitchPort } from '../../switch/port.ts';
 import { Switch } from '../../switch/switch.ts';
 import type { Poller } from '../../sys/poller.ts';
 import { checkVpcModel } from '../../vpc/check-model.ts';
@@ -18,6 +20,8 @@ export type ServedNetwork = {
   readonly switch: Switch;
   /** Says what is wrong with the model, a sentence each; a model that has no fault counts from now on. */
   readonly setVpc: (model: VpcModel) => readonly string[];
+  /** Limits what is the network's own matter: tracked connections, packets to its services. */
+  readonly limit: (port: SwitchPort, limits: AllowanceLimits) => void;
   /** Opens what lies outside, if anything is to; returns how to close it. Throws when it is not there. */
   readonly openOutside: (poller: Poller) => () => void;
 };
@@ -33,7 +37,7 @@ function createEthernet({ plan }: EthernetNetwork, clock: Clock): ServedNetwork 
   const ethernet = new Switch({ clock });
   attachNetwork(ethernet, plan);
   const setVpc = (): string[] => ['this network is an Ethernet, not a VPC'];
-  return { switch: ethernet, setVpc, openOutside: () => nothing };
+  return { switch: ethernet, setVpc, limit: nothing, openOutside: () => nothing };
 }
 
 function createRegion(config: VpcNetwork, clock: Clock): ServedNetwork {
@@ -57,6 +61,10 @@ function createRegion(config: VpcNetwork, clock: Clock): ServedNetwork {
       region.update(next);
       gateways.update(next);
       return [];
+    },
+    limit: (port, { connections, linkLocalPps }) => {
+      if (connections !== undefined) region.router.limitConnectionsAt(port, connections);
+      if (linkLocalPps !== undefined) region.router.limitLinkLocalAt(port, linkLocalPps);
     },
     openOutside: (poller) => {
       const close = outside === undefined ? nothing : connect(gateways, region, outside, poller);

@@ -7,6 +7,7 @@ import type { Rule } from '../../lib/diagnostics.ts';
 import type { Port } from '../../net/port.ts';
 import type { FunctionHost, PolledFunction } from '../../pci/function.ts';
 import type { FaultSpec } from '../../srd/faults.ts';
+import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
 
 /** How a guest reaches a function's doorbells and descriptors; each model says what it has. */
 export const ACCESS = ['posted', 'llq', 'polled'] as const;
@@ -30,6 +31,12 @@ export type FunctionSpec = {
   readonly spoofCheck?: boolean;
   /** What it may send; absent: as much as it can. */
   readonly rateMbps?: number;
+  /** What its instance's network is allowed; absent: as much as it can. */
+  readonly limits?: AllowanceLimits;
+  /** IP fragments that it may send in a second; absent: what its profile says. ENA only. */
+  readonly egressFragmentsPps?: number;
+  /** Whose limits it shares with other functions; its own name if absent. */
+  readonly instance?: string;
   /** What the administrator of its parent function has set, for models that have one. */
   readonly parent?: ParentSpec;
   /** What goes wrong on the fabric between EFA functions; nothing when absent. */

@@ -12,6 +12,7 @@ import type { Poller } from '../../sys/poller.ts';
 import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
 import type { NetworkPlan } from '../../vpc/plan.ts';
+import type { InstanceAllowances } from './allowances.ts';
 import type { DataplaneEvent, FunctionCommand, FunctionConfig } from './config.ts';
 import { createNic, modelOf } from './models.ts';
 import type { ServedNic } from './nic-model.ts';
@@ -24,6 +25,7 @@ export type Shared = {
   readonly clock: Clock;
   readonly poller: Poller;
   readonly trace: boolean;
+  readonly allowances: InstanceAllowances;
   /** Absent in a VPC, where addresses belong to network interfaces. */
   readonly plan?: NetworkPlan;
 };
@@ -33,6 +35,8 @@ export class ServedFunction {
   readonly port: SwitchPort;
   /** What the model itself counts, as it was when `publish` was last called. */
   readonly own: Counters;
+  readonly #config: FunctionConfig;
+  readonly #allowances: InstanceAllowances;
   readonly #model: ServedNic;
   readonly #server: VfioUserServer;
   readonly #diagnostics: Diagnostics;
@@ -43,6 +47,8 @@ export class ServedFunction {
   constructor(config: FunctionConfig, shared: Shared, tell: Tell) {
     const { name } = config;
     this.name = name;
+    this.#config = config;
+    this.#allowances = shared.allowances;
     this.#tell = tell;
     const diagnostics = new Diagnostics(({ rule, detail, count }) => {
       const { id, text, source } = rule;
@@ -60,6 +66,7 @@ export class ServedFunction {
       spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
       ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
     });
+    this.#allowances.join(config, this.port);
     const endpoint = new VfioUserEndpoint({ diagnostics });
     const host: FunctionHost = {
       memory: endpoint.memory,
@@ -113,6 +120,9 @@ export class ServedFunction {
         return;
       case 'set-rate':
         this.#model.setRate(command.rateMbps === null ? null : command.rateMbps * 1e6);
+        return;
+      case 'set-limits':
+        this.#allowances.change(this.#config, command.limits);
         return;
       case 'request-reset':
         this.#model.requestReset();

@@ -17,6 +17,7 @@ import { PcapTap } from '../../switch/tap-pcap.ts';
 import { VerdictTap } from '../../switch/tap-verdicts.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
+import { InstanceAllowances } from './allowances.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
 import type { WorkerData } from './dataplane.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
@@ -58,7 +59,11 @@ class DataplaneWorker {
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
     const { trace } = config;
     const plan = 'plan' in config ? { plan: config.plan } : {};
-    const shared = { network, clock: this.#clock, poller: this.#poller, trace, ...plan };
+    const allowances = new InstanceAllowances(this.#clock, this.#network.limit);
+    const shared = {
+      ...{ network, clock: this.#clock, poller: this.#poller, trace, allowances },
+      ...plan,
+    };
     try {
       for (const fn of config.functions)
         this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));

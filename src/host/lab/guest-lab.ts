@@ -15,6 +15,7 @@ import type { Door, LabContext, LabRun } from './context.ts';
 import { openDoor } from './door.ts';
 import { cpusOf, functionsOf } from './instances.ts';
 import { type LabTools, prepareTools } from './lab-tools.ts';
+import { exceededLimits } from './limits.ts';
 import { LiveVpc } from './live-vpc.ts';
 import { hostFacts, ownCpuSeconds } from './machine.ts';
 import type { Reachability } from './report.ts';
@@ -32,7 +33,7 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const tools = await prepareTools(context);
   const prepared = prepare(context);
   const live = topology.vpc === undefined ? null : new LiveVpc(topology.vpc);
-  await startDataplane(context, prepared, live);
+  const dataplane = await startDataplane(context, prepared, live);
   const vms = await boot(context, prepared, tools);
   observer.step(`Waiting for ${driversOf(prepared)}, the link and an address`);
   const members = await Promise.all(
@@ -46,6 +47,8 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const speed = topology.measuresSpeed
     ? await measureSpeed(context, members, prepared.directory, meter)
     : { measured: null, comparison: [], notes: [] };
+  const notes = exceededLimits(topology, dataplane.counters());
+  for (const note of notes) observer.note(note);
   const { kernel } = (members[0] as Member).facts;
   return {
     report: {
@@ -53,6 +56,7 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
       instances: members.map(({ facts }) => facts),
       reachability,
       ...speed,
+      notes: [...speed.notes, ...notes],
     },
     doors: await openDoors(context, members, prepared.directory),
   };
@@ -90,7 +94,7 @@ async function startDataplane(
   context: LabContext,
   prepared: Prepared,
   live: LiveVpc | null,
-): Promise<void> {
+): Promise<Dataplane> {
   const { functions, directory } = prepared;
   const { topology, cleanup, fail, observer, pcap } = context;
   const { network, vpc, resolver } = topology;
@@ -112,6 +116,7 @@ async function startDataplane(
     ...live?.control((text) => observer.note(text)),
   };
   cleanup.defer(await openControl(controlled(dataplane, of), directory));
+  return dataplane;
 }
 
 /** What the topology wants to lie outside of its VPC, until the lab ends. */

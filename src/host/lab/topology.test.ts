@@ -147,3 +147,17 @@ test('an outside is passt, with or without an address for the loopback, or a TUN
   assert.deepEqual(outsideOf('outside: { tun: virtfn0 }\n'), { tun: 'virtfn0' });
   assert.equal(outsideOf(''), undefined, 'off unless asked for');
 });
+
+test("limits are the type's unless told: others by name, or none", () => {
+  const file = (limits: string) =>
+    `instances:\n  a: { type: m5.large, limits: ${limits} }\n  b: {}\n`;
+  const limitsOf = (limits: string) => parse(file(limits)).instances[0]?.limits;
+  assert.equal(limitsOf('none'), null);
+  assert.deepEqual(limitsOf('{ baselineGbps: 0.2, queueMs: 0 }'), {
+    ...{ baselineInGbps: 0.2, baselineOutGbps: 0.2, queueMs: 0 },
+  });
+  assert.equal(parse('instances: { a: {}, b: {} }').instances[0]?.limits, undefined);
+  assert.throws(() => parse(file('{ pps: 1 }')), /expected a limit: bandwidthGbps/);
+  assert.throws(() => parse(file('all')), /expected limits by name/);
+  assert.throws(() => parse(file('{ burstGbps: 0.1 }')), /is below the baseline/);
+});

@@ -7,6 +7,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
+import type { LimitValues } from '../../vpc/limits.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import {
   type EthernetName,
@@ -21,6 +22,7 @@ import { buildVpc } from '../vpc/build.ts';
 import { isWithin } from '../vpc/cidr.ts';
 import { type Issue, Issues, placeOf } from '../vpc/names.ts';
 import { type InstanceInVpc, instanceInVpc, type VpcSection, vpcSection } from '../vpc/section.ts';
+import { limitsProblem, limitsSchema } from './limits.ts';
 import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 import { readYaml } from './yaml-file.ts';
@@ -46,6 +48,8 @@ export type Instance = {
   readonly access?: Access;
   readonly memoryMb?: number;
   readonly cpus?: number;
+  /** Set instead of what the type has; null: none is enforced. */
+  readonly limits?: LimitValues | null;
 };
 
 export type Measure = {
@@ -93,13 +97,15 @@ const network = z.strictObject(
 
 const instanceSchema = (types: InstanceTypes) =>
   instanceFields.superRefine((instance, context) => {
-    const { nic = 'ena', 'interface-type': kind, profile } = instance;
+    const { nic = 'ena', 'interface-type': kind, profile, limits } = instance;
     const name = typeOf(instance);
     const wrong =
       typeProblem(types, name, nic) ?? typeProblem(types, name, hasEfa(kind) ? 'efa' : nic);
     if (wrong !== undefined) context.addIssue({ code: 'custom', path: ['type'], message: wrong });
     if (hasEfa(kind) && nic !== 'ena')
       context.addIssue({ code: 'custom', path: ['nic'], message: 'expected ena beside an EFA' });
+    const unfit = wrong === undefined ? limitsProblem(types.get(name), limits) : undefined;
+    if (unfit !== undefined) context.addIssue({ code: 'custom', path: ['limits'], message: unfit });
     if (wrong !== undefined || profile === undefined) return;
     const message = profileProblem(profile, types.get(name), nic);
     if (message !== undefined) context.addIssue({ code: 'custom', path: ['profile'], message });
@@ -120,12 +126,13 @@ const instanceFields = z.strictObject(
     mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
     profile: text("a profile of the NIC's, like nitro-v5", (value) => value !== '').optional(),
     access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
+    limits: limitsSchema.optional(),
     memory: whole('MiB of memory', 128, 65_536).optional(),
     cpus: whole('virtual CPUs', 1, 64).optional(),
     ...instanceInVpc,
   },
   expected(
-    `an instance: type, nic, kernel, image, mac, profile, access, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
+    `an instance: type, nic, kernel, image, mac, profile, access, limits, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
   ),
 );
 
@@ -222,9 +229,9 @@ function networkOf({
 
 function instancesOf(instances: File['instances']): Instance[] {
   return Object.entries(instances).map(([name, instance]): Instance => {
-    const { nic = 'ena', kernel, image, mac, profile, access, cpus } = instance;
+    const { nic = 'ena', kernel, image, mac, profile, access, cpus, limits } = instance;
     const type = typeOf(instance);
-    const rest = { kernel, image, mac, profile, access, cpus };
+    const rest = { kernel, image, mac, profile, access, cpus, limits };
     const given = Object.entries({
       ...rest,
       address: instance.address?.[0],

@@ -31,6 +31,17 @@ test('each command becomes what the data plane is told', () => {
   assert.equal(commandOf('   '), 'nothing');
 });
 
+test('a limit is told by its name, all of them end by off', () => {
+  const parsed = parseControl('vf0 limit bandwidthGbps=0.2', names, [], false);
+  assert.ok(parsed.kind === 'limit');
+  assert.equal(parsed.set.burstInGbps, 0.2);
+  assert.deepEqual(commandOf('vf1 limit off'), {
+    ...{ kind: 'set-limits', function: 'vf1', limits: null },
+  });
+  for (const line of ['vf0 limit', 'vf0 limit pps=1', 'vf0 limit queueMs=x', 'vf0 limit queueMs'])
+    assert.equal(commandOf(line), 'error', line);
+});
+
 test('an administrator of a parent function has words of his own', () => {
   const changeOf = (line: string): unknown => {
     const command = commandOf(line) as { kind: string; change: unknown };

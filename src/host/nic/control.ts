@@ -2,16 +2,24 @@
  * What can be said to running functions, a line at a time, in the words of `ip link set PF vf N`:
  *
  *     vf0 link down | vf0 spoofchk on | vf0 rate 1000 | vf0 rate off | vf0 reset | show | help
- *     vf0 hint driver_watchdog_timeout=9000
+ *     vf0 hint driver_watchdog_timeout=9000 | vf0 limit packetsPerSecond=1000
  *     vf0 mac 02:00:00:00:00:07 | vf0 vlan 5:3 | vf0 vlan off | vf0 trust on | vf0 query_rss on
  */
 import { hintNames } from '../../devices/ena/hints.ts';
 import { isGroupMac, parseMac } from '../../net/ethernet.ts';
+import { type LimitValues, parseLimit } from '../../vpc/limits.ts';
 import type { FunctionCommand } from '../dataplane/dataplane.ts';
 import type { ParentChange } from '../dataplane/nic-model.ts';
 
 export type ControlLine =
   | { readonly kind: 'command'; readonly command: FunctionCommand; readonly said: string }
+  /** Another limit of a function's instance. */
+  | {
+      readonly kind: 'limit';
+      readonly function: string;
+      readonly set: LimitValues;
+      readonly said: string;
+    }
   | { readonly kind: 'show' | 'help' | 'nothing' }
   /** One sentence: what, and what was expected. */
   | { readonly kind: 'error'; readonly message: string };
@@ -20,6 +28,9 @@ export const CONTROL_HELP = [
   'NAME link up|down        the state of the link, as the guest sees it',
   'NAME spoofchk on|off     refuse other source addresses than its own',
   'NAME rate MBPS|off       limit what it may send',
+  'NAME limit LIMIT=NUMBER  what its instance is allowed, like bandwidthGbps=0.2,',
+  '                         packetsPerSecond=10000, queueMs=5 (--show-limits lists them)',
+  'NAME limit off           no limits any more',
   'NAME reset               ask its driver for a reset',
   'NAME hint HINT=NUMBER    an ENA hint, by its name in the public headers, like',
   '                         driver_watchdog_timeout=9000 (ms; 0: its own, 65535: none)',
@@ -45,6 +56,7 @@ export function parseControl(
   if ((first === 'show' || first === 'help') && verb === '') return { kind: first };
   if (!names.includes(first))
     return error(`there is no function '${first}'; there are: ${names.join(', ')}`);
+  if (verb === 'limit' && value !== 'off' && more.length === 0) return limitOf(first, value);
   const command = more.length === 0 ? commandOf(first, verb, value) : null;
   if (command === null) return error(`'${line.trim()}' is not understood; 'help' lists commands`);
   if (command.kind === 'administer' && !children.includes(first))
@@ -52,6 +64,14 @@ export function parseControl(
   if (command.kind === 'set-spoof-check' && inVpc)
     return error(`${first} is in a VPC: its source check stands in the file of the VPC`);
   return { kind: 'command', command, said: `${first} ${verb} ${value}`.trim() };
+}
+
+function limitOf(name: string, text: string): ControlLine {
+  try {
+    return { kind: 'limit', function: name, set: parseLimit(text), said: `${name} limit ${text}` };
+  } catch (problem) {
+    return error((problem as Error).message);
+  }
 }
 
 const error = (message: string): ControlLine => ({ kind: 'error', message });
@@ -64,6 +84,8 @@ function commandOf(name: string, verb: string, value: string): FunctionCommand |
     case 'spoofchk on':
     case 'spoofchk off':
       return { kind: 'set-spoof-check', function: name, on: value === 'on' };
+    case 'limit off':
+      return { kind: 'set-limits', function: name, limits: null };
     case 'rate off':
       return { kind: 'set-rate', function: name, rateMbps: null };
     case 'reset':

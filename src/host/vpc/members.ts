@@ -26,6 +26,12 @@ export function findEfa(
   return interfaces.find((at) => at.instance !== undefined && at.instance === id && hasEfa(at));
 }
 
+/** Whether an instance is in a cluster placement group. */
+export function isPlaced({ instances, placementGroups }: VpcModel, name: string): boolean {
+  const group = instances.find((instance) => instance.name === name)?.placementGroup;
+  return placementGroups.some(({ id, strategy }) => id === group && strategy === 'cluster');
+}
+
 /** The one that DHCP tells. */
 export const firstAddress = ({ addresses }: NetworkInterface): string =>
   addresses[0]?.address ?? '';

@@ -8,7 +8,7 @@ import type { Frame } from '../../net/frame.ts';
 import type { SwitchPort } from '../port.ts';
 import type { NicTables, SubnetTables } from './policy.ts';
 
-/** To all link-local services together (VPC User Guide, "DNS quotas"). */
+/** To all link-local services together (VPC User Guide, "DNS quotas"), unless told. */
 const linkLocalPacketsPerSecond = 1024;
 /** As Linux does by default, per host: EC2's figure is not known. */
 const errorsPerSecond = 1000;
@@ -54,6 +54,7 @@ export class Nic {
 
   /** Packets to link-local services; made with the first one. */
   #asks: RateLimit | null = null;
+  #asksPerSecond = linkLocalPacketsPerSecond;
   /** Errors of the router about this interface's packets. */
   #errors: RateLimit | null = null;
 
@@ -94,8 +95,15 @@ export class Nic {
 
   /** Whether it may send one more packet to a link-local service. */
   mayAsk(now: number): boolean {
-    this.#asks ??= new RateLimit(linkLocalPacketsPerSecond, now);
+    this.#asks ??= new RateLimit(this.#asksPerSecond, now);
     return this.#asks.take(now);
+  }
+
+  /** How many of these a second. */
+  limitAsks(perSecond: number): void {
+    if (perSecond === this.#asksPerSecond) return;
+    this.#asksPerSecond = perSecond;
+    this.#asks = null;
   }
 
   /** Whether it may be told of one more error. */

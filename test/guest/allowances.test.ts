@@ -1,0 +1,115 @@
+// Limits of an instance as its guest meets them: what iperf3 reaches on the stock driver, what
+// `ethtool -S` counts, and connections that are refused. Small limits, so that emulated guests reach them.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Vm } from '../../src/host/guest/guest-vm.ts';
+import type { AllowanceLimits } from '../../src/switch/allowance/allowance.ts';
+import { nic, testModel } from '../../src/vpc/testing-model.ts';
+import { statistics } from './ethtool.ts';
+import { type Host, Pair, toolsOrSkip } from './pair.ts';
+
+const vpc = testModel({
+  interfaces: [nic('a', 0, { instance: 'i-a' }), nic('b', 0, { instance: 'i-b' })],
+  instances: ['a', 'b'].map((name) => ({ id: `i-${name}`, name, type: 'c6i.large' })),
+});
+
+const seconds = 5;
+const bits = (bps: number) => ({ baselineBps: bps, burstBps: bps, creditBits: 0 });
+/** An emulated sender stops now and then for longer than EC2's queue may be: ours bridges that. */
+const queueMs = 300;
+/** Ethernet, IPv4 and TCP with time stamps; and UDP. */
+const header = { tcp: 14 + 20 + 32, udp: 14 + 20 + 8 };
+/** What a VPC's DHCP says, without the headers of IPv4 and TCP. */
+const mss = 9001 - 52;
+const datagram = 1400;
+
+const within2Percent = (measured: number, limit: number, what: string): void => {
+  const off = (100 * (measured - limit)) / limit;
+  assert.ok(Math.abs(off) <= 2, `${what}: ${measured}, limit ${limit}: ${off.toFixed(1)} %`);
+};
+
+class Limited {
+  readonly pair: Pair;
+  readonly iface: Readonly<Record<Host, string>>;
+
+  constructor(pair: Pair, iface: Readonly<Record<Host, string>>) {
+    this.pair = pair;
+    this.iface = iface;
+  }
+
+  vm(name: Host): Vm {
+    return this.pair.vms[name];
+  }
+
+  /** From now on, of the one that sends or the one that is sent to. */
+  limit(name: Host, limits: AllowanceLimits | null): void {
+    this.pair.dataplane.command({ kind: 'set-limits', function: name, limits });
+  }
+
+  /** Payload that arrived at `b`, in bits per second. */
+  async iperf(options: string): Promise<number> {
+    const line = `iperf3 -J -c ${this.pair.address('b')} -t ${seconds} ${options}`;
+    const report = JSON.parse(await this.vm('a').run(line, { timeoutMs: 40_000 }));
+    return report.end.sum_received.bits_per_second;
+  }
+
+  /** How often the guest was told that an allowance was exceeded, since `before`. */
+  async exceeded(name: Host, metric: string, before = 0): Promise<number> {
+    const all = await statistics(this.vm(name), this.iface[name]);
+    const value = all[`${metric}_allowance_exceeded`];
+    assert.ok(value !== undefined, `ethtool -S of ${name} has no ${metric}`);
+    return value - before;
+  }
+}
+
+const Mbps = 1e6;
+
+test('guests reach what they are allowed, within 2 %, and hear what exceeded it', async (t) => {
+  const tools = await toolsOrSkip(t, '6.12');
+  if (tools === null) return;
+  const pair = await Pair.start({ kernel: '6.12', vpc, more: { profile: 'permissive' } }, tools);
+  try {
+    const [a, b] = await Promise.all([pair.up('a'), pair.up('b')]);
+    const lab = new Limited(pair, { a, b });
+    await pair.vms.b.run('iperf3 -s -D > /dev/null; sleep 0.5');
+
+    await t.test('TCP, sent', async () => {
+      lab.limit('a', { out: bits(100 * Mbps), queueMs });
+      const rate = await lab.iperf('');
+      within2Percent((rate * (mss + header.tcp)) / mss, 100 * Mbps, 'wire bits of TCP');
+      assert.ok((await lab.exceeded('a', 'bw_out')) > 0);
+      assert.equal(await lab.exceeded('a', 'bw_in'), 0);
+    });
+
+    await t.test('UDP, received', async () => {
+      lab.limit('a', null);
+      lab.limit('b', { in: bits(20 * Mbps), queueMs });
+      const rate = await lab.iperf(`-u -l ${datagram} -b 40M`);
+      within2Percent((rate * (datagram + header.udp)) / datagram, 20 * Mbps, 'wire bits of UDP');
+      assert.ok((await lab.exceeded('b', 'bw_in')) > 3500, 'half of 3500 a second');
+    });
+
+    await t.test('packets', async () => {
+      lab.limit('b', null);
+      lab.limit('a', { packetsPerSecond: 2000, queueMs });
+      const payload = 100;
+      const rate = await lab.iperf(`-u -l ${payload} -b ${4000 * payload * 8}`);
+      within2Percent(rate / 8 / payload, 2000, 'packets');
+      assert.ok((await lab.exceeded('a', 'pps')) > 3000);
+    });
+
+    await t.test('tracked connections', async () => {
+      lab.limit('a', { connections: 6 });
+      const line = `for i in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 1 ${pair.address('b')} > /dev/null && echo yes || echo no; done`;
+      const answers = (await pair.vms.a.run(line, { timeoutMs: 30_000 })).trim().split('\n');
+      assert.deepEqual(answers, [...Array(6).fill('yes'), ...Array(3).fill('no')]);
+      assert.equal(await lab.exceeded('a', 'conntrack'), 3);
+      const { conntrack_allowance_available: left } = await statistics(pair.vms.a, a);
+      assert.equal(left, 0);
+    });
+
+    assert.deepEqual(pair.refusals(), []);
+  } finally {
+    await pair.close();
+  }
+});
