@@ -31,7 +31,8 @@ const exist: Rule<HostFacts> = {
       judge(counters, name, (has, { subject }) => {
         const missing = exceeded.filter((counter) => !has.has(counter));
         const about = { ...(subject === undefined ? {} : { subject }), seen: seenOf(counters, []) };
-        if (missing.length === 0) return pass('it shows all five', about);
+        if (missing.length === 0)
+          return pass('the driver shows all five allowance counters', about);
         return fail(`it does not show ${missing.join(', ')}`, {
           ...about,
           mend: ['# update the kernel, or build ena of https://github.com/amzn/amzn-drivers'],
@@ -60,7 +61,8 @@ const now: Rule<HostFacts> = {
           const rate = (counters.get(counter) ?? 0) / seconds;
           return `${counter} by ${rate < 10 ? rate.toFixed(1) : Math.round(rate)} a second`;
         });
-        if (risen.length === 0) return pass(`nothing rose in ${seconds.toFixed(1)} s`, about);
+        if (risen.length === 0)
+          return pass(`no allowance was exceeded in ${seconds.toFixed(1)} s`, about);
         return fail(`rising: ${rates.join(', ')}`, {
           ...about,
           seen: seenOf(rise, risen, counters),
@@ -85,12 +87,15 @@ const ever: Rule<HostFacts> = {
         if (!exceeded.some((counter) => all.has(counter)))
           return unknown('the driver has no such counters', about);
         const risen = exceeded.filter((counter) => (all.get(counter) ?? 0) > 0);
-        if (risen.length === 0) return pass('none ever was', about);
-        return fail(risen.map((counter) => `${counter} ${all.get(counter)}`).join(', '), {
-          ...about,
-          seen: seenOf(counters, risen, all),
-          mend: [`ethtool -S ${shellWord(name)} | grep allowance`],
-        });
+        if (risen.length === 0) return pass('no allowance ever was exceeded', about);
+        return fail(
+          `since it came up: ${risen.map((counter) => `${counter} ${all.get(counter)}`).join(', ')}`,
+          {
+            ...about,
+            seen: seenOf(counters, risen, all),
+            mend: [`ethtool -S ${shellWord(name)} | grep allowance`],
+          },
+        );
       }),
     ),
 };
@@ -114,7 +119,7 @@ const conntrack: Rule<HostFacts> = {
             about,
           );
         const seen = seenOf(counters, ['conntrack_allowance_available'], all);
-        if (left > 0) return pass(`${left} more`, { ...about, seen });
+        if (left > 0) return pass(`${left} more connections can be tracked`, { ...about, seen });
         return fail('no more connections can be tracked', {
           ...about,
           seen,

@@ -109,7 +109,7 @@ const hugePages: Rule<HostFacts> = {
     withEfa(facts, facts.efa.hugePages, (count, about) =>
       count > 0
         ? pass(`${count} huge pages`, about)
-        : fail('none is reserved', {
+        : fail('no huge pages are reserved', {
             ...about,
             mend: ['sudo sysctl -w vm.nr_hugepages=512   # 1 GiB; more for more processes'],
           }),
@@ -128,8 +128,11 @@ const memlock: Rule<HostFacts> = {
   evaluate: (facts) =>
     withEfa(facts, facts.efa.memlock, (bytes, about) =>
       bytes === Number.POSITIVE_INFINITY
-        ? pass('unlimited', about)
-        : fail(`at most ${Math.round(bytes / 1024)} KiB`, { ...about, mend: [memlock.mend] }),
+        ? pass('memory may be locked without limit', about)
+        : fail(`memory may be locked up to ${Math.round(bytes / 1024)} KiB`, {
+            ...about,
+            mend: [memlock.mend],
+          }),
     ),
 };
 
@@ -165,7 +168,7 @@ const typeHasEfa: Rule<HostFacts> = {
       undefined,
       (known, found, about) => {
         const count = found.filter(({ kind }) => kind === 'efa').length;
-        if (count > 0) return pass(`${count} EFA functions`, about);
+        if (count > 0) return pass(`EFA functions: ${count}`, about);
         if (known === null) return notApplicable('its type is not known', about);
         if (known.efaInterfaces === 0) return notApplicable(`${known.name} has no EFA`, about);
         return fail(`${known.name} could have ${known.efaInterfaces}, and has none`, {

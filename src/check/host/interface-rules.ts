@@ -60,7 +60,7 @@ const jumbo: Rule<HostFacts> = {
   evaluate: (facts) =>
     eachInterface(facts, netKinds, ({ name, mtu: size }) =>
       judge(size, name, (value, about) => {
-        if (value > 1500) return pass(`an MTU of ${value}`, about);
+        if (value > 1500) return pass('jumbo frames', about);
         const set = `sudo ip link set ${shellWord(name)} mtu 9001`;
         return fail(`an MTU of ${value}, although 9001 would do in the VPC`, {
           ...about,

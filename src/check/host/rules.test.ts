@@ -389,8 +389,14 @@ const efa: readonly Case[] = [
   pass('host-efa-rdma-core', 'libefa', withEfa()),
   fail('host-efa-rdma-core', 'none', withEfa({ rdmaProvider: known(null, at) }), /rdma/, /ibverbs/),
   pass('host-efa-huge-pages', '512', withEfa()),
-  fail('host-efa-huge-pages', 'none', withEfa({ hugePages: known(0, at) }), /none/, /nr_hugepages/),
-  pass('host-efa-memlock', 'unlimited', withEfa(), /unlimited/),
+  fail(
+    'host-efa-huge-pages',
+    'none',
+    withEfa({ hugePages: known(0, at) }),
+    /no huge pages/,
+    /nr_hugepages/,
+  ),
+  pass('host-efa-memlock', 'unlimited', withEfa(), /without limit/),
   fail(
     'host-efa-memlock',
     '8 MiB',

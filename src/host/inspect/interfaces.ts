@@ -28,7 +28,7 @@ function read(tree: Tree, say: DriversSay, card: string, name: string): Interfac
     queues: map(queues, (all) => ({ rx: count('rx', all), tx: count('tx', all) }), ''),
     rings: say.rings(name),
     counters: say.counters(name),
-    rise: unread('the counters were read once'),
+    rise: unread('counters were read once, and a rate takes two readings'),
     hasBql: readBql(tree, folder, queues),
   };
 }
