@@ -1,5 +1,5 @@
 /** Which cards are there, and whether their drivers have them. */
-import { valueIn } from '../fact.ts';
+import { isKnown, valueIn } from '../fact.ts';
 import {
   fail,
   judge,
@@ -10,7 +10,7 @@ import {
   type Rule,
   unknown,
 } from '../rule.ts';
-import { eachCard } from './cards.ts';
+import { eachInterface } from './cards.ts';
 import type { CardFacts, CardKind, HostFacts } from './facts.ts';
 
 const driverOf: Readonly<Record<CardKind, string>> = {
@@ -91,28 +91,38 @@ const llq: Rule<HostFacts> = {
   reason:
     'With LLQ the driver writes descriptors and headers into the card itself, which saves the card a read of ' +
     'memory per packet. A driver that cannot falls back to host memory, and only says so in the log.',
-  source: 'amzn-drivers, kernel/linux/ena/README.rst, "LLQ"; ena_set_queues_placement_policy()',
+  source:
+    'amzn-drivers, kernel/linux/ena/README.rst, "LLQ"; ena_set_queues_placement_policy(), ena_get_ringparam()',
   mend: "sudo dmesg | grep -w ena   # then a driver and kernel as new as the instance's generation",
   evaluate: (facts) =>
-    eachCard(facts, ['ena'], ({ address, hasLlqBar }) =>
-      judgeBoth(
+    eachInterface(facts, ['ena'], ({ name, txPush }, { address, hasLlqBar }) => {
+      const mend = ['sudo dmesg | grep -w ena'] as const;
+      if (isKnown(txPush))
+        return judge(
+          txPush,
+          name,
+          (on, about) =>
+            on
+              ? pass('the driver writes packets into the card', about)
+              : fail('the driver keeps packets in host memory', { ...about, mend }),
+          (on) => `TX Push ${on ? 'on' : 'off'}`,
+        );
+      return judgeBoth(
         hasLlqBar,
         facts.enaLog,
-        address,
+        name,
         (has, log, about) => {
-          const own = log.filter((line) => line.includes(address));
-          const mend = ['sudo dmesg | grep -w ena'] as const;
           if (!has)
             return fail('the card has no memory for low-latency queues', { ...about, mend });
+          const own = log.filter((line) => line.includes(address));
           const fallback = own.find((line) => /fallback to host mode/i.test(line));
           if (fallback !== undefined) return fail(fallback, { ...about, mend });
-          if (own.length > 0) return pass('the driver did not fall back to host memory', about);
-          return unknown("the log does not reach back to the driver's start", about);
+          return unknown(`${txPush.unknown}; the log tells of no fallback`, about);
         },
         (has) => (has ? 'BAR 2 is there' : 'no BAR 2'),
         (log) => `${log.length} lines of ena`,
-      ),
-    ),
+      );
+    }),
 };
 
 const words = (value: readonly CardFacts[]): string =>

@@ -34,6 +34,8 @@ export type InterfaceFacts = {
   readonly state: Fact<string>;
   readonly queues: Fact<{ readonly rx: number; readonly tx: number }>;
   readonly rings: Fact<{ readonly rx: number; readonly tx: number }>;
+  /** The driver writes packets into the card: low-latency queues, in ethtool's words `TX Push`. */
+  readonly txPush: Fact<boolean>;
   readonly counters: Fact<Counters>;
   /** What they rose by in `seconds`; not known where they were read once. */
   readonly rise: Fact<{ readonly seconds: number; readonly counters: Counters }>;

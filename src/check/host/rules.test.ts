@@ -142,25 +142,41 @@ const cards: readonly Case[] = [
     /modprobe ena$/,
   ),
   other('host-driver-bound', 'unknown', 'a hidden driver', withCards(card({ driver: no }))),
-  pass('host-ena-llq', 'a log without a fallback', well),
+  pass('host-ena-llq', 'TX Push on', well, /into the card/),
+  fail(
+    'host-ena-llq',
+    'TX Push off',
+    withInterface({ txPush: known(false, at) }),
+    /host memory/,
+    /dmesg/,
+  ),
   fail(
     'host-ena-llq',
     'a driver that fell back',
-    hostFacts({
+    {
+      ...withInterface({ txPush: no }),
       enaLog: known(['ena 0000:00:05.0: LLQ is not supported Fallback to host mode policy.'], at),
-    }),
+    },
     /Fallback/,
     /dmesg/,
   ),
   fail(
     'host-ena-llq',
     'no BAR 2',
-    withCards(card({ hasLlqBar: known(false, at) })),
+    withCards(
+      card({
+        hasLlqBar: known(false, at),
+        interfaces: known([interfaceFacts({ txPush: no })], at),
+      }),
+    ),
     /no memory/,
     /./,
   ),
-  other('host-ena-llq', 'unknown', 'a log that begins later', hostFacts({ enaLog: known([], at) })),
-  other('host-ena-llq', 'unknown', 'a log for root only', hostFacts({ enaLog: no })),
+  other('host-ena-llq', 'unknown', 'a log without a fallback', withInterface({ txPush: no })),
+  other('host-ena-llq', 'unknown', 'a log for root only', {
+    ...withInterface({ txPush: no }),
+    enaLog: no,
+  }),
 ];
 
 const kernel: readonly Case[] = [

@@ -29,6 +29,7 @@ export const interfaceFacts = (change: Partial<InterfaceFacts> = {}): InterfaceF
   state: known('up', at),
   queues: known({ rx: 2, tx: 2 }, at),
   rings: known({ rx: 1024, tx: 1024 }, at),
+  txPush: known(true, at),
   counters: countersOf(),
   rise: known({ seconds: 1, counters: new Map(Object.keys(quiet).map((name) => [name, 0])) }, at),
   hasBql: known(true, at),

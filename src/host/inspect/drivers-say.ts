@@ -2,6 +2,7 @@
  * What a driver says of its interface by ethtool: asked of the kernel on this machine, or read from what
  * `ethtool` printed on another one (`virtfn/ethtool/NAME.i`, `.S` and `.g` in a collected tree).
  */
+import { execFileSync } from 'node:child_process';
 import { type Fact, known, unread } from '../../check/fact.ts';
 import type { Counters } from '../../check/host/facts.ts';
 import { SysError } from '../../sys/errno.ts';
@@ -12,6 +13,7 @@ import type { Tree } from './tree.ts';
 export type DriversSay = {
   readonly version: (name: string) => Fact<string>;
   readonly rings: (name: string) => Fact<Rings>;
+  readonly txPush: (name: string) => Fact<boolean>;
   readonly counters: (name: string) => Fact<Counters>;
   /** The counters a while later; null where they cannot be read twice. */
   readonly later: ((name: string) => Fact<Counters>) | null;
@@ -33,9 +35,26 @@ export function askKernel(socket: EthtoolSocket): DriversSay {
   return {
     version: (name) => ask('-i', name, () => socket.driverInfo(name).version),
     rings: (name) => ask('-g', name, () => socket.rings(name)),
+    txPush: askTool,
     counters,
     later: counters,
   };
+}
+
+const noPush = 'neither this kernel (6.4) nor this ethtool (6.2) tells of TX Push';
+const toolMs = 5000;
+
+/** The kernel tells it by netlink only, which the program speaks and we do not. */
+function askTool(name: string): Fact<boolean> {
+  const at = { call: `ethtool -g ${name}` };
+  if (name.startsWith('-')) return unread('the name would be an option of ethtool', at);
+  try {
+    const stdio = ['ignore', 'pipe', 'ignore'] as const;
+    const text = execFileSync('ethtool', ['-g', name], { timeout: toolMs, stdio: [...stdio] });
+    return map(known(text.toString(), at), parsePush, noPush);
+  } catch {
+    return unread('the program ethtool is not there, or this driver does not tell', at);
+  }
 }
 
 const folder = '/virtfn/ethtool';
@@ -55,6 +74,7 @@ export function readRecorded(tree: Tree): DriversSay {
         'it has no version',
       ),
     rings: (name) => map(text(name, 'g'), parseRings, 'it is not what ethtool -g prints'),
+    txPush: (name) => map(text(name, 'g'), parsePush, noPush),
     counters: (name) => counters(name, 'S'),
     later: null,
   };
@@ -68,6 +88,12 @@ function parseCounters(text: string): Counters | null {
     if (name !== undefined && number !== null) found.set(name, number);
   }
   return found.size === 0 ? null : found;
+}
+
+/** `TX Push:  on`; `n/a` where the driver does not tell. */
+function parsePush(text: string): boolean | null {
+  const [, state] = /^TX Push:\s*(on|off)\s*$/im.exec(text) ?? [];
+  return state === undefined ? null : state.toLowerCase() === 'on';
 }
 
 /** The second block, "Current hardware settings". */

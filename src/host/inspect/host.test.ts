@@ -62,6 +62,7 @@ test('what a tree lacks could not be told', async () => {
     [`${folder}/net/eth0/mtu`]: null,
     [`${folder}/resource`]: 'garbage\n',
     '/virtfn/ethtool/eth0.S': null,
+    '/virtfn/ethtool/eth0.g': null,
     '/sys/devices/system/cpu/online': 'all of them\n',
   });
   const told = outcomes(report);

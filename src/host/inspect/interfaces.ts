@@ -27,6 +27,7 @@ function read(tree: Tree, say: DriversSay, card: string, name: string): Interfac
     state: present(tree.line(`${folder}/operstate`)),
     queues: map(queues, (all) => ({ rx: count('rx', all), tx: count('tx', all) }), ''),
     rings: say.rings(name),
+    txPush: say.txPush(name),
     counters: say.counters(name),
     rise: unread('counters were read once, and a rate takes two readings'),
     hasBql: readBql(tree, folder, queues),

@@ -66,7 +66,7 @@ export const instanceFiles: Files = {
     '[    1.1] ena 0000:00:05.0: Elastic Network Adapter (ENA) found at mem febf4000, mac addr 02\n',
   '/virtfn/ethtool/eth0.i': `driver: ena\nversion: ${kernel}\nfirmware-version: \n`,
   '/virtfn/ethtool/eth0.g':
-    'Ring parameters for eth0:\nPre-set maximums:\nRX:\t16384\nTX:\t1024\nCurrent hardware settings:\nRX:\t\t1024\nRX Mini:\tn/a\nTX:\t\t1024\n',
+    'Ring parameters for eth0:\nPre-set maximums:\nRX:\t16384\nTX:\t1024\nCurrent hardware settings:\nRX:\t\t1024\nRX Mini:\tn/a\nTX:\t\t1024\nTX Push:\ton\n',
   '/virtfn/ethtool/eth0.S':
     'NIC statistics:\n     tx_timeout: 0\n     bw_in_allowance_exceeded: 5\n     bw_out_allowance_exceeded: 0\n' +
     '     pps_allowance_exceeded: 0\n     conntrack_allowance_exceeded: 0\n     linklocal_allowance_exceeded: 0\n' +
