@@ -94,11 +94,18 @@ export class TimerQueue {
 /** Real, monotonic time. Its owner calls `runDue()` from its loop; nothing runs by itself. */
 export class MonotonicClock implements Clock {
   readonly epochNs = BigInt(Date.now()) * 1_000_000n;
-  readonly #start = performance.now();
+  readonly #startSeconds: number;
+  readonly #startNs: number;
   readonly #timers = new TimerQueue();
 
+  constructor() {
+    [this.#startSeconds, this.#startNs] = process.hrtime();
+  }
+
+  /** By hrtime: performance.now() leaves garbage behind, and is asked in each burst. */
   now(): number {
-    return (performance.now() - this.#start) * nsPerMs;
+    const [seconds, ns] = process.hrtime();
+    return (seconds - this.#startSeconds) * nsPerSecond + (ns - this.#startNs);
   }
 
   after(delayNs: number, action: () => void): Timer {

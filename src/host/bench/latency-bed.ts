@@ -61,18 +61,19 @@ export class LatencyBed {
     const pair = this.#bed.pairs[0] as Pair;
     const rate = this.#rate;
     const first = pair.received;
-    const start = performance.now() * 1e6;
+    const { clock } = this.#bed;
+    const start = clock.now();
     const total = Math.floor(ms * 1e6 * rate);
     let sent = 0;
     while (sent < total) {
-      const due = Math.min(total, Math.floor((performance.now() * 1e6 - start) * rate)) - sent;
+      const due = Math.min(total, Math.floor((clock.now() - start) * rate)) - sent;
       if (due <= 0) continue;
       const count = Math.min(due, maxBurst);
       pair.send(count);
       pair.receive();
       sent += count;
       if (pair.received - first !== sent) throw new Error('a frame was lost at half load');
-      this.#note(start, sent - count, sent, performance.now() * 1e6);
+      this.#note(start, sent - count, sent, clock.now());
     }
     return sent;
   }
