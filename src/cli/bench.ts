@@ -17,7 +17,7 @@ type BenchOptions = {
   offline?: boolean;
 };
 
-const full = { rounds: 7, sliceMs: 250, latencySeconds: 60 };
+const full = { rounds: 5, sliceMs: 250, latencySeconds: 60 };
 const quick = { rounds: 3, sliceMs: 60, latencySeconds: 3 };
 
 const help = `
@@ -26,6 +26,7 @@ Parts:
   path       driver to driver through functions and switch: sizes, flows, functions
   peers      the path beside Open vSwitch with DPDK, DPDK's drivers, and Linux's own routing
   latency    frames' time on their way at half load, with the collector's pauses
+  guests     ENA, 82599 VF and QEMU's own NICs between two Linux guests
 
 Every figure is taken by turns with its peers, so that what else happens on the machine hits all of
 them; a ratio is taken round by round. What is compiled needs a C compiler (cc); what is not there is

@@ -135,6 +135,8 @@ const NAMES: Record<Nic, string> = {
   efa: 'EFA',
   virtio: 'virtio-net',
   e1000e: 'e1000e',
+  igb: 'igb',
+  'virtio-dgram': 'virtio-net by datagrams',
 };
 
 const nameOf = (nic: Nic): string => NAMES[nic];

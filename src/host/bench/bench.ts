@@ -6,7 +6,8 @@ import { type HostFacts, hostFacts, machineCpu } from '../lab/machine.ts';
 import { cacheDirectory } from '../packages/cache.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
 import type { Figure } from './figures.ts';
-import { compileNative } from './native.ts';
+import { compileNative, type Native } from './native.ts';
+import { measureGuests } from './part-guests.ts';
 import { latencyGroup } from './part-latency.ts';
 import { limitGroups } from './part-limits.ts';
 import { pathGroups } from './part-path.ts';
@@ -14,12 +15,12 @@ import { peerGroups } from './part-peers.ts';
 import type { Group, Site } from './parts.ts';
 import { type NamedRatio, ratiosOf } from './ratios.ts';
 import { judge, type TargetResult } from './targets.ts';
-import { type Absence, type Contender, measureByTurns } from './turns.ts';
+import { type Absence, type Contender, measureByTurns, type Outcome } from './turns.ts';
 
-export const PARTS = ['limits', 'path', 'peers', 'latency'] as const;
+export const PARTS = ['limits', 'path', 'peers', 'latency', 'guests'] as const;
 export type Part = (typeof PARTS)[number];
 
-const groupsOf: Readonly<Record<Part, readonly Group[]>> = {
+const groupsOf: Readonly<Record<Exclude<Part, 'guests'>, readonly Group[]>> = {
   limits: limitGroups,
   path: pathGroups,
   peers: peerGroups,
@@ -68,12 +69,15 @@ export async function runBench(
     const packages = { cache: cacheDirectory(), progress, offline: request.offline, signal };
     const site: Site = { native, directory, packages, signal };
     const notes = await lookAround(observer);
+    const take = (outcome: Outcome): void => {
+      figures.push(...outcome.figures);
+      absent.push(...outcome.absent);
+    };
     for (const part of request.parts)
-      for (const group of groupsOf[part]) {
-        const outcome = await measureGroup(group, request, site, observer);
-        figures.push(...outcome.figures);
-        absent.push(...outcome.absent);
-      }
+      if (part === 'guests') take(await guests(request.rounds, native, observer, signal));
+      else
+        for (const group of groupsOf[part])
+          take(await measureGroup(group, request, site, observer));
     const byId = new Map(figures.map((figure) => [figure.id, figure]));
     return {
       ...{ when: started.toISOString(), machine: hostFacts(), request },
@@ -89,7 +93,7 @@ async function measureGroup(
   request: BenchRequest,
   site: Site,
   observer: LabObserver,
-): Promise<{ figures: Figure[]; absent: Absence[] }> {
+): Promise<Outcome> {
   const absent: Absence[] = [];
   observer.step(`Measuring ${group.name}`);
   observer.detail('starting');
@@ -102,6 +106,21 @@ async function measureGroup(
     return { figures: outcome.figures, absent: [...absent, ...outcome.absent] };
   } finally {
     await Promise.all(contenders.map((contender) => contender.close()));
+  }
+}
+
+/** Where there are none to be had, that is told. */
+async function guests(
+  rounds: number,
+  native: Native,
+  observer: LabObserver,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    return await measureGuests(rounds, native, observer, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { figures: [], absent: [{ what: 'NICs in guests', why: (error as Error).message }] };
   }
 }
 

@@ -17,6 +17,20 @@ const dpdk = [
   ['null', 'net_null, copying'],
 ] as const;
 
+const guestFigures = [
+  ['tcp1.ab', 'TCP, 1 flow, a > b'],
+  ['tcp1.ba', 'TCP, 1 flow, b > a'],
+  ['tcp8.ab', 'TCP, 8 flows, a > b'],
+  ['tcp8.ba', 'TCP, 8 flows, b > a'],
+  ['udp64', 'UDP 64 B'],
+  ['udp1400', 'UDP 1400 B'],
+  ['rtt.p50', 'RTT p50'],
+  ['rtt.p99', 'RTT p99'],
+  ['rtt.p999', 'RTT p99.9'],
+  ['cpu', 'host CPU per Gbit'],
+  ['cpu.guest', 'guest CPU per Gbit'],
+] as const;
+
 const pairs: readonly Pair[] = [
   ...[64, 1500, 9001].flatMap((bytes): Pair[] => [
     [`bridge.${bytes}`, `limit.copy.${bytes}`, `Ethernet, ${bytes} B, to memcpy`, 'limit'],
@@ -67,6 +81,17 @@ const pairs: readonly Pair[] = [
     ),
     [`linux.own.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
   ]),
+  ...guestFigures.flatMap(([metric, title]) =>
+    ['virtio', 'virtio-dgram', 'e1000e', 'igb', '82599vf'].map(
+      (nic): Pair => [
+        ...([`guest.ena.${metric}`, `guest.${nic}.${metric}`] as const),
+        ...([`in guests, ${title}: ENA to ${nic}`, 'peer'] as const),
+      ],
+    ),
+  ),
+  ['guest.ena.rtt.p50', 'guest.limit.socket', 'in guests, RTT p50: ENA to a socket', 'limit'],
+  ['guest.ena.tcp1.ab', 'guest.limit.copy', 'in guests, TCP, 1 flow: ENA to memcpy', 'limit'],
+  ['latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
   ['node.line', 'limit.line', 'cache line by Node to one by C', 'limit'],
 ];
 

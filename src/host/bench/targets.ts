@@ -57,11 +57,23 @@ function increment(figures: Figures): Measured {
 const guest = (metric: string, peer: string) =>
   pick(`guest.ena.${metric}`, `guest.${peer}.${metric}`);
 
+/** QEMU has two sockets for its virtio-net: the one that is better at it counts. */
+const virtio =
+  (metric: string) =>
+  (figures: Figures): Measured => {
+    const [stream, datagrams] = ['virtio', 'virtio-dgram'].map((peer) =>
+      guest(metric, peer)(figures),
+    );
+    if (stream === undefined || datagrams === undefined || 'why' in datagrams)
+      return stream ?? { why: 'unreachable: there are two' };
+    return 'why' in stream || datagrams.ratio.median < stream.ratio.median ? datagrams : stream;
+  };
+
 export const targets: readonly Target[] = [
   ...(['tcp1.ab', 'tcp1.ba'] as const).flatMap((metric, i): Target[] => [
     {
       ...{ goal: `in guests: TCP, one flow, ${i === 0 ? 'a > b' : 'b > a'}`, peer: 'virtio-net' },
-      ...{ must: 2, aim: 4, by: 'more' as const, measure: guest(metric, 'virtio') },
+      ...{ must: 2, aim: 4, by: 'more' as const, measure: virtio(metric) },
     },
     {
       ...{ goal: `in guests: TCP, one flow, ${i === 0 ? 'a > b' : 'b > a'}`, peer: 'e1000e' },
@@ -70,15 +82,15 @@ export const targets: readonly Target[] = [
   ]),
   {
     ...{ goal: 'in guests: UDP 64 B', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
-    measure: guest('udp64', 'virtio'),
+    measure: virtio('udp64'),
   },
   {
     ...{ goal: 'in guests: RTT p50', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
-    measure: guest('rtt.p50', 'virtio'),
+    measure: virtio('rtt.p50'),
   },
   {
     ...{ goal: 'in guests: host CPU per Gbit', peer: 'virtio-net', must: 1, aim: 2, by: 'more' },
-    measure: guest('cpu', 'virtio'),
+    measure: virtio('cpu'),
   },
   {
     ...{ goal: '64 B, gates, tracking, shaping, 256 flows', peer: 'OVS-DPDK, connection tracking' },

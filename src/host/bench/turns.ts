@@ -18,6 +18,8 @@ export type Turns = {
   readonly ms: number;
   /** Of the slices of the first round, which does not count; as long as others if absent. */
   readonly firstMs?: number;
+  /** There is nothing to warm up: the first round counts, too. */
+  readonly isWarm?: boolean;
 };
 
 /** What could not be measured, and why. */
@@ -33,7 +35,7 @@ type Tally = { contender: Contender; samples: number[][]; failure: string | null
 export async function measureByTurns(
   group: string,
   contenders: readonly Contender[],
-  { rounds, ms, firstMs = ms }: Turns,
+  { rounds, ms, firstMs = ms, isWarm = false }: Turns,
   onTurn: (text: string, fraction: number) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -46,14 +48,13 @@ export async function measureByTurns(
   );
   let done = 0;
   // The first round is for caches and compilers, and does not count.
-  for (let round = 0; round <= rounds; round++)
+  const first = isWarm ? 1 : 0;
+  const turns = (rounds + 1 - first) * tallies.length;
+  for (let round = first; round <= rounds; round++)
     for (const tally of tallies) {
       signal.throwIfAborted();
       const { title } = tally.contender.figures[0] as FigureSpec;
-      onTurn(
-        `${group}, round ${round} of ${rounds}: ${title}`,
-        done++ / ((rounds + 1) * tallies.length),
-      );
+      onTurn(`${group}, round ${round} of ${rounds}: ${title}`, done++ / turns);
       await turn(tally, round > 0 ? ms : firstMs, round > 0);
     }
   return {

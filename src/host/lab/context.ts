@@ -1,6 +1,7 @@
 /** What a lab is asked for, what its parts are given, and what they give back. */
 import type { Accelerator } from '../qemu/args.ts';
 import type { Cleanup } from './cleanup.ts';
+import type { GuestPair } from './guest-bench.ts';
 import type { LabReport } from './report.ts';
 import type { Topology } from './topology.ts';
 
@@ -13,7 +14,16 @@ export type LabRequest = {
   readonly pcap?: string;
   readonly signal: AbortSignal;
   readonly observer: LabObserver;
+  /** Measures instead of the lab, which then reports no speed. */
+  readonly measurer?: Measurer;
 };
+
+/**
+ * Is given a pair of each NIC, between the same two guests.
+ *
+ * @param cpuSeconds of all guests and of this process so far
+ */
+export type Measurer = (pairs: readonly GuestPair[], cpuSeconds: () => number) => Promise<void>;
 
 /** Hears what a lab does; one thing at a time. */
 export interface LabObserver {

@@ -27,7 +27,15 @@ export type GuestPair = {
 /** CPU time of everything that carries the traffic: all guests, and this process with its threads. */
 export type CpuMeter = () => number;
 
-export function guestBench(pair: GuestPair, cpuSeconds: CpuMeter): Bench {
+/** A bench that can do more than a lab asks for. */
+export type GuestBench = Bench & {
+  /** `isReverse`: to the first instance. */
+  tcp(flows: number, seconds: number, isReverse?: boolean): ReturnType<Bench['tcp']>;
+  /** Datagrams with so much payload; 18 bytes unless told. */
+  udp(seconds: number, payloadBytes?: number): ReturnType<Bench['udp']>;
+};
+
+export function guestBench(pair: GuestPair, cpuSeconds: CpuMeter): GuestBench {
   const { nic, driver, linkMbps, from, to, address } = pair;
   const iperf = async (options: string, seconds: number): Promise<string> => {
     const timeoutMs = seconds * 1000 + GRACE_MS;
@@ -43,14 +51,15 @@ export function guestBench(pair: GuestPair, cpuSeconds: CpuMeter): Bench {
   };
   return {
     ...{ nic, driver, linkMbps },
-    tcp: async (flows, seconds) => {
+    tcp: async (flows, seconds, isReverse = false) => {
       const before = cpuSeconds();
-      const output = await iperf(`-P ${flows}`, seconds);
+      const output = await iperf(`-P ${flows}${isReverse ? ' -R' : ''}`, seconds);
       const cpu = cpuSeconds() - before;
       const result = parseIperfTcp(output);
       return { gbit: (result.bytes * 8) / 1e9, seconds: result.seconds, cpu };
     },
-    udp: async (seconds) => parseIperfUdp(await iperf(`-u -b 0 -l ${UDP64_PAYLOAD}`, seconds)),
+    udp: async (seconds, payloadBytes = UDP64_PAYLOAD) =>
+      parseIperfUdp(await iperf(`-u -b 0 -l ${payloadBytes}`, seconds)),
     rtt: async (count) => {
       const ping = `ping -n -c ${count} -i ${PING_INTERVAL_S} -W 1 ${address}`;
       const { stdout, stderr } = await from.exec(ping, { timeoutMs: 20_000 });

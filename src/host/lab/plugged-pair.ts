@@ -3,6 +3,7 @@
  * functions of another model, on a switch of their own.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { isModel, type ModelName, modelOf } from '../dataplane/models.ts';
 import type { Vm } from '../guest/guest-vm.ts';
@@ -14,9 +15,13 @@ import type { Comparable } from './topology.ts';
 
 type QemuNic = Exclude<Comparable, ModelName>;
 
-const MODELS: Record<QemuNic, { model: NetdevNic['model']; driver: string }> = {
+type QemuModel = { model: NetdevNic['model']; driver: string; datagrams?: boolean };
+
+const MODELS: Record<QemuNic, QemuModel> = {
   e1000e: { model: 'e1000e', driver: 'e1000e' },
+  igb: { model: 'igb', driver: 'igb' },
   virtio: { model: 'virtio-net-pci', driver: 'virtio_net' },
+  'virtio-dgram': { model: 'virtio-net-pci', driver: 'virtio_net', datagrams: true },
 };
 
 const DEFAULT_MTU = 1500;
@@ -51,7 +56,7 @@ export async function plugPair(
   ];
   await Promise.all(
     ends.map(async ({ vm, host }) => {
-      const name = await vm.waitForDriver(driver);
+      const name = await nameOf(vm, driver, macOf(index, host));
       await vm.configure(name, `${addressOf(index, host)}/${PREFIX}`, mtu);
     }),
   );
@@ -65,20 +70,33 @@ export async function plugPair(
   return { nic, driver, linkMbps, from, to, address };
 }
 
+const macOf = (index: number, host: number): string => `02:00:00:01:0${index}:0${host}`;
+
+/** Of the interface with this MAC, once its driver has it: others may have the same driver. */
+async function nameOf(vm: Vm, driver: string, mac: string): Promise<string> {
+  const first = await vm.waitForDriver(driver);
+  for (let left = 50; left > 0; left--) {
+    const found = (await vm.interfaces()).find((one) => one.mac === mac);
+    if (found !== undefined) return found.name;
+    await sleep(100);
+  }
+  return first;
+}
+
 /** RFC 2544: benchmarks. */
 const addressOf = (index: number, host: number): string => `198.18.${index}.${host}`;
 
 async function plugQemuNics(nic: QemuNic, request: PairRequest): Promise<void> {
   const { from, to, directory, index, mtu } = request;
-  const { model } = MODELS[nic];
+  const { model, datagrams = false } = MODELS[nic];
   const path = join(directory, `${nic}.sock`);
   const properties = nic === 'virtio' && mtu > DEFAULT_MTU ? { host_mtu: mtu } : {};
   for (const { vm, server, host } of [
     { vm: to, server: true, host: HOST.to },
     { vm: from, server: false, host: HOST.from },
   ]) {
-    const mac = `02:00:00:01:0${index}:0${host}`;
-    const link = { path, server };
+    const mac = macOf(index, host);
+    const link = { path, server, datagrams };
     await vm.plug({ kind: 'netdev', model, mac, link, properties }, nic);
   }
 }
@@ -97,7 +115,7 @@ async function plugFunctions(
   const requests = ends.map(({ vm, host }) => ({
     ...{ name: `${vm.name}-${model}`, model, linkMbps: modelOf(model).defaultLinkMbps },
     socket: join(directory, `${vm.name}-${model}.sock`),
-    ...{ mac: `02:00:00:01:0${index}:0${host}`, address: addressOf(index, host) },
+    ...{ mac: macOf(index, host), address: addressOf(index, host) },
   }));
   const functions = chooseFunctions(requests, network);
   const dataplane = await Dataplane.start(dataplaneConfig(functions, { network }), (event) => {

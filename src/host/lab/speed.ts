@@ -4,9 +4,9 @@ import { isModel } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import type { Vm } from '../guest/guest-vm.ts';
 import type { LabContext } from './context.ts';
-import { guestBench, startServer } from './guest-bench.ts';
+import { type GuestPair, guestBench, startServer } from './guest-bench.ts';
 import { waitUntilQuiet } from './machine.ts';
-import { type Bench, measureAll } from './measure.ts';
+import { measureAll } from './measure.ts';
 import { plugPair } from './plugged-pair.ts';
 import type { InstanceFacts, LabReport } from './report.ts';
 
@@ -27,9 +27,14 @@ export async function measureSpeed(
   meter: () => number,
 ): Promise<Speed> {
   const { topology, observer, signal } = context;
-  const benches = await prepareBenches(context, members, directory, meter);
+  const pairs = await preparePairs(context, members, directory);
   observer.step('Measuring');
   const notes = await settle(context, meter);
+  if (context.measurer !== undefined) {
+    await context.measurer(pairs, meter);
+    return { measured: null, comparison: [], notes };
+  }
+  const benches = pairs.map((pair) => guestBench(pair, meter));
   const comparison = await measureAll(benches, topology.measure, {
     isFailure: (error) => error instanceof GuestError && !signal.aborted,
     onRun: (text, fraction) => observer.detail(text, fraction),
@@ -45,13 +50,12 @@ export async function measureSpeed(
   };
 }
 
-/** The function's own bench, and one for each NIC to compare it with. */
-async function prepareBenches(
+/** The function's own pair, and one of each NIC to compare it with. */
+async function preparePairs(
   context: LabContext,
   members: readonly Member[],
   directory: string,
-  meter: () => number,
-): Promise<Bench[]> {
+): Promise<GuestPair[]> {
   const { topology, observer, signal } = context;
   const { mtu, compare } = topology.measure;
   const [from, to] = members as [Member, Member];
@@ -63,7 +67,7 @@ async function prepareBenches(
   const own = {
     ...{ nic, driver, linkMbps, from: from.vm, to: to.vm, address: to.facts.address },
   };
-  const pairs = [own];
+  const pairs: GuestPair[] = [own];
   for (const [index, model] of compare.entries()) {
     const whose = isModel(model) ? '' : "QEMU's ";
     observer.step(`Plugging ${whose}${model} into ${from.vm.name} and ${to.vm.name}`);
@@ -71,7 +75,7 @@ async function prepareBenches(
     pairs.push(await plugPair(model, request, context));
     signal.throwIfAborted();
   }
-  return pairs.map((pair) => guestBench(pair, meter));
+  return pairs;
 }
 
 /** Waits until the guests are idle; tells when the machine is not. */

@@ -28,8 +28,12 @@ import { type Found, TopologyError } from './topology-error.ts';
 import { readYaml } from './yaml-file.ts';
 
 /** What the instances' own NICs are compared with, their own model left out; the last are QEMU's. */
-export const COMPARABLE = ['ena', '82599vf', 'e1000e', 'virtio'] as const;
+export const COMPARABLE = [
+  ...(['ena', '82599vf', 'e1000e', 'igb', 'virtio', 'virtio-dgram'] as const),
+] as const;
 export type Comparable = (typeof COMPARABLE)[number];
+/** Those that a lab compares with when nobody says. */
+const USUAL: readonly Comparable[] = ['ena', '82599vf', 'e1000e', 'virtio'];
 
 /** Below the least that IPv4 needs a driver may refuse; above EC2's jumbo frames QEMU's do. */
 const MTU = { min: 576, max: 9001 };
@@ -251,7 +255,7 @@ function measureOf(own: EthernetName | undefined, wanted: File['measure'] = {}):
     rounds: wanted.rounds ?? 3,
     seconds: wanted.seconds ?? 1,
     pings: wanted.pings ?? 250,
-    compare: [...new Set(wanted.compare ?? COMPARABLE)].filter((nic) => nic !== own),
+    compare: [...new Set(wanted.compare ?? USUAL)].filter((nic) => nic !== own),
   };
 }
 

@@ -15,13 +15,18 @@ export interface VfioUserNic {
   socket: string;
 }
 
-/** A NIC that QEMU emulates itself, joined to its peer by a UNIX stream socket. */
+/** A NIC that QEMU emulates itself, joined to its peer by a UNIX socket. */
 export interface NetdevNic {
   kind: 'netdev';
   model: 'e1000e' | 'igb' | 'virtio-net-pci';
   mac: string;
   /** One end listens (`server`), the other connects, and retries until it can. */
-  link: { path: string; server: boolean };
+  link: {
+    path: string;
+    server: boolean;
+    /** A datagram per frame, instead of a stream; each end has a path of its own. */
+    datagrams?: boolean;
+  };
   /** Further properties of the device, as QEMU names them. */
   properties?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -103,7 +108,11 @@ export function machineArguments(spec: MachineSpec): string[] {
 /** The backend of a NIC, for `-netdev` and QMP's netdev_add; a vfio-user NIC has none. */
 export function netdevOf(nic: NicSpec, id: string): Record<string, unknown> | undefined {
   if (nic.kind === 'vfio-user') return undefined;
-  const { path, server } = nic.link;
+  const { path, server, datagrams } = nic.link;
+  if (datagrams === true) {
+    const end = (isServer: boolean) => ({ type: 'unix', path: `${path}.${isServer ? 0 : 1}` });
+    return { type: 'dgram', id: `${id}-link`, local: end(server), remote: end(!server) };
+  }
   return {
     type: 'stream',
     id: `${id}-link`,
