@@ -3,10 +3,11 @@ import { accountRules } from './account/rules.ts';
 import { hostRules } from './host/rules.ts';
 import { imageRules } from './image/rules.ts';
 import type { Kind, RuleInfo } from './rule.ts';
+import { typeRules } from './types/rules.ts';
 
 export const catalogue: Readonly<Record<Kind, readonly RuleInfo[]>> = {
   image: imageRules,
-  types: [],
+  types: typeRules,
   host: hostRules,
   account: accountRules,
 };

@@ -92,7 +92,8 @@ export async function couldNotTell(work: () => Promise<number>): Promise<number>
   }
 }
 
-function targetOf(facts: ImageFacts): Report['target'] {
+/** Which image it was, in words. */
+export function targetOf(facts: ImageFacts): Report['target'] {
   const { source, system, release, architecture, fileSystems } = facts;
   const root = fileSystems.find(({ mountedAt }) => mountedAt.includes('/'));
   const detail = [

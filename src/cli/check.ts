@@ -5,6 +5,7 @@ import { addCheckAccount } from './check-account.ts';
 import { addCheckHost } from './check-host.ts';
 import { addCheckImage } from './check-image.ts';
 import { exitCodes, explainRules } from './check-output.ts';
+import { addCheckTypes } from './check-types.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
 
@@ -14,6 +15,7 @@ Examples:
   $ virtfn check host                          this machine: cards, drivers, queues, allowances
   $ virtfn check image disk.qcow2              a disk image, before anybody launches it
   $ virtfn check account --region eu-west-1    what an account has, by Describe calls only
+  $ virtfn check types --image disk.qcow2      which instance types can run it, and why not others
   $ virtfn check host --json | jq .readiness
   $ virtfn check host --format sarif --output check.sarif
   $ virtfn check rules                         all rules; with a name: what it demands and why`;
@@ -30,6 +32,7 @@ export function addCheckCommand(program: Command, exit: (code: number) => void):
   addCheckHost(check, exit);
   addCheckImage(check, exit);
   addCheckAccount(check, exit);
+  addCheckTypes(check, exit);
   check
     .command('rules')
     .summary('list all rules, or explain some')

@@ -176,7 +176,7 @@ const withNitro = (type: InstanceType) => ({
 });
 
 /** A person's own list of types. @throws UsageError */
-function readTypes(file: string): InstanceTypes {
+export function readTypes(file: string): InstanceTypes {
   let text: string;
   let asOf: string;
   try {

@@ -79,7 +79,11 @@ export type Release = {
 /** Who packages it: that decides about files and commands. */
 export type Family = 'debian' | 'redhat' | 'amazon' | 'suse' | 'alpine' | 'arch' | 'other';
 
-export const driverNames = ['ena', 'ixgbevf', 'efa', 'nvme', 'ib_uverbs'] as const;
+export const driverNames = [
+  ...(['ena', 'ixgbevf', 'efa', 'nvme', 'ib_uverbs'] as const),
+  // Xen's disk and network, for the instance types before Nitro
+  ...(['xen_blkfront', 'xen_netfront'] as const),
+] as const;
 export type DriverName = (typeof driverNames)[number];
 
 export type KernelFacts = {

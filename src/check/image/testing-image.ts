@@ -63,6 +63,8 @@ export const kernel = (
     efa: absent,
     nvme: module('nvme'),
     ib_uverbs: module('ib_uverbs'),
+    xen_blkfront: builtIn,
+    xen_netfront: builtIn,
     ...drivers,
   },
   initramfs: initramfs(),

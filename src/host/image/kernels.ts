@@ -223,6 +223,8 @@ const PLACES: Readonly<Record<DriverName, readonly string[]>> = {
   efa: ['kernel/drivers/infiniband/hw/efa', 'kernel/drivers/amazon/net/efa'],
   nvme: ['kernel/drivers/nvme/host'],
   ib_uverbs: ['kernel/drivers/infiniband/core'],
+  xen_blkfront: ['kernel/drivers/block'],
+  xen_netfront: ['kernel/drivers/net'],
 };
 const EXTRA = ['updates', 'updates/dkms', 'extra', 'weak-updates', 'misc'];
 const MAX_SEARCHED = 200;

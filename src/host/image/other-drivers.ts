@@ -18,6 +18,12 @@ export async function readOtherDrivers(tree: FileTree, system: System): Promise<
 const FREEBSD: readonly { name: DriverName; module: string; inKernel: RegExp }[] = [
   { name: 'ena', module: 'if_ena', inKernel: /ENA adapter\0|Elastic Network Adapter \(ENA\)/ },
   { name: 'ixgbevf', module: 'if_ixv', inKernel: /\0ixv_(probe|attach|register)|\0if_ixv/ },
+  { name: 'xen_blkfront', module: 'xbd', inKernel: /\0xbd_probe|\0xbd\0|Virtual Block Device/ },
+  {
+    name: 'xen_netfront',
+    module: 'xn',
+    inKernel: /\0xn_probe|\0netfront_probe|Virtual Network Interface/,
+  },
   { name: 'nvme', module: 'nvme', inKernel: /\0nvme_(pci_)?(probe|attach)|Generic NVMe Device/ },
 ];
 
@@ -47,6 +53,8 @@ async function freebsdDrivers(tree: FileTree): Promise<ForeignDriver[]> {
 const WINDOWS: readonly { name: DriverName; files: RegExp; packages: RegExp }[] = [
   { name: 'ena', files: /^ena\.sys$/i, packages: /^ena(\w*)\.inf_/i },
   { name: 'ixgbevf', files: /^vxn\w*\.sys$/i, packages: /^vxn\w*\.inf_/i },
+  { name: 'xen_blkfront', files: /^(xenvbd|xenvbdm)\.sys$/i, packages: /^xenvbd\.inf_/i },
+  { name: 'xen_netfront', files: /^xennet\.sys$/i, packages: /^xennet\.inf_/i },
   { name: 'nvme', files: /^(awsnvme|stornvme)\.sys$/i, packages: /^(awsnvme|stornvme)\.inf_/i },
 ];
 
