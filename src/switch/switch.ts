@@ -62,7 +62,8 @@ export class Switch implements Fabric, Delivery {
   readonly #waiting = new Frame();
 
   /** Ports that were given frames since they were last flushed. */
-  readonly #dirty: SwitchPort[] = [];
+  readonly #dirty: (SwitchPort | null)[] = [];
+  #dirtyCount = 0;
   #flushing = false;
   /** An endpoint's `receive` may be running. */
   #busy = false;
@@ -410,13 +411,15 @@ export class Switch implements Fabric, Delivery {
     this.#flushing = true;
     const dirty = this.#dirty;
     // Endpoints that transmit from flush() make the list longer while it is walked.
-    for (let i = 0; i < dirty.length; i++) {
+    for (let i = 0; i < this.#dirtyCount; i++) {
       const port = dirty[i] as SwitchPort;
+      dirty[i] = null;
       if (port.waiting > 0) this.#empty(port);
       port.dirty = false;
       port.endpoint?.flush();
     }
-    dirty.length = 0;
+    // The list stays as long as it is: an array that is emptied has to grow again.
+    this.#dirtyCount = 0;
     this.#flushing = false;
     this.#now = -1;
   }
@@ -467,7 +470,7 @@ export class Switch implements Fabric, Delivery {
   #touch(port: SwitchPort): void {
     if (port.dirty) return;
     port.dirty = true;
-    this.#dirty.push(port);
+    this.#dirty[this.#dirtyCount++] = port;
   }
 
   // Small things.

@@ -95,10 +95,7 @@ export class RxQueue {
   /** Copies the frame into as many posted buffers as it takes; all or nothing. */
   receive(frame: Frame, hash: number): Reason {
     if (this.#head === this.#tail) return R.rxNoBuffer;
-    if (!this.#ring.attach() || !this.cq.ring.attach()) {
-      this.#host.fail(enaRules['sq-memory'], () => `Rx queue ${this.shape.index} was unmapped`);
-      return R.rxBadAddress;
-    }
+    if (!this.#ring.attach() || !this.cq.ring.attach()) return this.#failUnmapped();
     const buffers = this.#takeBuffers(frame.length);
     if (buffers <= 0) return buffers === 0 ? R.rxNoBuffer : R.rxTooLong;
     if (!this.#scatter(frame, buffers)) return R.rxBadAddress;
@@ -120,10 +117,7 @@ export class RxQueue {
       if (at === this.#tail) return 0;
       this.#ring.pull(at);
       desc.load(this.#ring.words, this.#ring.at(at));
-      if (desc.phase !== this.#ring.phase(at)) {
-        this.#host.fail(enaRules['rx-stale-phase'], () => `queue ${this.shape.index}, ${at}`);
-        return 0;
-      }
+      if (desc.phase !== this.#ring.phase(at)) return this.#failStale(at);
       const room = roomOf(desc.length);
       this.#address[count] = desc.buff_addr_hi * 2 ** 32 + desc.buff_addr_lo;
       this.#room[count] = room;
@@ -141,13 +135,28 @@ export class RxQueue {
       const room = this.#room[i] as number;
       const length = Math.min(room, frame.length - from);
       this.#room[i] = length;
-      if (!scatter(memory, this.#address[i] as number, frame, from, length)) {
-        this.#host.fail(enaRules['rx-bad-address'], () => `queue ${this.shape.index}`);
-        return false;
-      }
+      if (!scatter(memory, this.#address[i] as number, frame, from, length))
+        return this.#failAddress();
       from += length;
     }
     return true;
+  }
+
+  // Apart from what each frame goes through: there a closure costs an object, called or not.
+
+  #failUnmapped(): Reason {
+    this.#host.fail(enaRules['sq-memory'], () => `Rx queue ${this.shape.index} was unmapped`);
+    return R.rxBadAddress;
+  }
+
+  #failStale(at: number): 0 {
+    this.#host.fail(enaRules['rx-stale-phase'], () => `queue ${this.shape.index}, ${at}`);
+    return 0;
+  }
+
+  #failAddress(): false {
+    this.#host.fail(enaRules['rx-bad-address'], () => `queue ${this.shape.index}`);
+    return false;
   }
 
   #complete(frame: Frame, buffers: number, hash: number): void {

@@ -304,14 +304,12 @@ export class TxQueue implements Sendable {
   }
 
   #transmit(frame: Frame): void {
-    const { stats, settings, diagnostics, port } = this.#host;
-    const { mtu } = settings;
+    const { stats, settings, port } = this.#host;
     const packetBytes = frame.mss === 0 ? frame.length - l2Bytes : frame.mss + this.#l3l4Bytes;
     const frames = frame.mss === 0 ? 1 : Math.ceil(frame.length / frame.mss);
-    if (packetBytes > mtu) {
+    if (packetBytes > settings.mtu) {
       this.#sender.spend(frames, 0);
-      stats.txDrops++;
-      diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${mtu}`);
+      this.#tellTooLong(packetBytes);
       return;
     }
     if (!this.#host.fragments.allows(frame, settings.fragBypass)) {
@@ -325,6 +323,12 @@ export class TxQueue implements Sendable {
     this.packets++;
     this.bytes += frame.length;
     port.transmit(frame);
+  }
+
+  #tellTooLong(packetBytes: number): void {
+    const { stats, settings, diagnostics } = this.#host;
+    stats.txDrops++;
+    diagnostics.refuse(enaRules['tx-too-long'], () => `${packetBytes} bytes, MTU ${settings.mtu}`);
   }
 
   #complete(requestId: number): void {
