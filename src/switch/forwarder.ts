@@ -54,4 +54,7 @@ export interface Delivery {
   mayLeave(from: SwitchPort, frame: Frame): Reason;
   /** The burst's time, in nanoseconds. */
   now(): number;
+  /** The same for what each frame passes, after `tick`: a number that is returned is an object. */
+  readonly time: Float64Array;
+  tick(): void;
 }

@@ -75,8 +75,9 @@ export class Switch implements Fabric, Delivery {
   readonly #asSent = new Uint8Array(maxHeadBytes);
   /** What the forwarder went by for the last frame. */
   #rule: string | null = null;
-  /** The burst's time, or -1: not asked for yet. */
-  #now = -1;
+  readonly time = new Float64Array(1);
+  /** The clock was asked in this burst. */
+  #timeIsKnown = false;
 
   constructor(options: SwitchOptions) {
     this.clock = options.clock;
@@ -196,8 +197,8 @@ export class Switch implements Fabric, Delivery {
         return this.refuse(from, R.txBadOffload);
     }
     if (from.shaper !== null) {
-      const { wireFrames } = this;
-      const passed = from.shaper.send(frame, this.wireBytes(frame), wireFrames, this.now());
+      this.tick();
+      const passed = from.shaper.send(frame, this.wireBytes(frame), this.wireFrames);
       if (passed === R.queued) return held;
       if (passed !== R.delivered) return this.refuse(from, passed);
     }
@@ -208,8 +209,8 @@ export class Switch implements Fabric, Delivery {
     const tapped = this.#taps.length > 0;
     if (tapped) this.#asSent.set(frame.head);
     const verdict = this.#forwarder.forward(from, frame);
-    this.#rule = this.#forwarder.rule;
     if (tapped) {
+      this.#rule = this.#forwarder.rule;
       frame.head.set(this.#asSent);
       frame.parse();
     }
@@ -232,9 +233,9 @@ export class Switch implements Fabric, Delivery {
    */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
     if (to.shaper !== null) {
-      const { index } = from;
+      this.tick();
       const bytes = this.wireBytes(frame);
-      const passed = to.shaper.receive(frame, index, bytes, this.wireFrames, this.now());
+      const passed = to.shaper.receive(frame, from.index, bytes, this.wireFrames);
       if (passed === R.queued) return this.#tellOffered(frame, to, from, passed, false);
       if (passed !== R.delivered) return this.refuseAt(to, frame, from, passed);
     }
@@ -311,7 +312,7 @@ export class Switch implements Fabric, Delivery {
       const now = this.now();
       let passed: Reason = R.bandwidthExceeded;
       if (shaper.arrive(frame.length, now))
-        passed = shaper.receive(frame, fromNetwork, frame.length, 1, now);
+        passed = shaper.receive(frame, fromNetwork, frame.length, 1);
       if (passed === R.queued) return passed;
       if (passed !== R.delivered) return this.refuseAt(to, frame, null, passed);
     }
@@ -321,13 +322,20 @@ export class Switch implements Fabric, Delivery {
 
   mayLeave(from: SwitchPort, frame: Frame): Reason {
     if (from.shaper === null || this.#leaves) return R.delivered;
-    return from.shaper.leave(frame, this.wireBytes(frame), this.wireFrames, this.now());
+    this.tick();
+    return from.shaper.leave(frame, this.wireBytes(frame), this.wireFrames);
   }
 
   /** The burst's time: the clock is asked once per burst at most. */
   now(): number {
-    if (this.#now < 0) this.#now = this.clock.now();
-    return this.#now;
+    this.tick();
+    return this.time[0] as number;
+  }
+
+  tick(): void {
+    if (this.#timeIsKnown) return;
+    this.#timeIsKnown = true;
+    this.time[0] = this.clock.now();
   }
 
   // What has waited for an allowance.
@@ -421,7 +429,7 @@ export class Switch implements Fabric, Delivery {
     // The list stays as long as it is: an array that is emptied has to grow again.
     this.#dirtyCount = 0;
     this.#flushing = false;
-    this.#now = -1;
+    this.#timeIsKnown = false;
   }
 
   drain(port: SwitchPort): void {

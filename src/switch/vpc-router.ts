@@ -77,7 +77,7 @@ export class VpcRouter implements Forwarder {
       (macHi, macLo) => delivery.ownerOf(macHi, macLo),
       (macHi, macLo) => delivery.fabricOwnerOf(macHi, macLo),
     );
-    this.#tracker = new Tracker(connections, this.#nics.bySlot, random);
+    this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time);
     this.#judge = new Judge(this.#nics, this.#tracker);
     this.#flows4 = new FlowTable(4, flows, random);
     this.#flows6 = new FlowTable(6, flows, random);
@@ -175,7 +175,6 @@ export class VpcRouter implements Forwarder {
     if (nic === null) return R.noSuchAddress;
     if (nic.port === null) return R.noReceiver;
     const now = this.#delivery.now();
-    this.#tracker.setTime(now);
     if (!isLater) this.#judge.inward(nic, frame, subnet);
     else if (!this.#fragments.find(nic.slot | fromOutside, packet, h, now, decision))
       return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
@@ -196,7 +195,7 @@ export class VpcRouter implements Forwarder {
 
   #goKnownWay(flows: FlowTable, at: number, nic: Nic, from: SwitchPort, frame: Frame): number {
     const { words } = flows;
-    this.#tracker.setTime(this.#delivery.now());
+    this.#delivery.tick();
     if (!this.#holds(words, at + field.slotA, nic, true, frame)) return stale;
     if (words[at + field.slotB] !== side.notAsked) {
       const to = this.#nics.bySlot[words[at + field.to] as number] as Nic;
@@ -299,7 +298,6 @@ export class VpcRouter implements Forwarder {
     const h = frame.headers;
     const { packet } = this.#judge;
     const now = this.#delivery.now();
-    this.#tracker.setTime(now);
     const decision = this.#judge.outward(nic, frame);
     if (h.fragment === fragment.first) this.#fragments.keep(nic.slot, packet, h, now, decision);
     else if (decision.lasting && packet.kind <= kind.other) {

@@ -3,7 +3,7 @@
  * pays at all of them, one that waits has paid already; one that cannot even wait pays nothing.
  */
 import { R, type Reason } from '../../net/reasons.ts';
-import type { Meter } from './meter.ts';
+import { level, type Meter, time } from './meter.ts';
 
 export const verdict = { now: 0, later: 1, never: 2 } as const;
 
@@ -11,12 +11,28 @@ export class Gate {
   readonly bytes: readonly Meter[];
   /** Shared with the gate of the other direction; null: no limit. */
   readonly packets: Meter | null;
+  /** All of them, and their states: what each frame looks at. */
+  readonly #meters: readonly Meter[];
+  readonly #states: readonly Float64Array[];
   /** What the last frame met that could not go at once. */
   why: Reason = R.delivered;
 
   constructor(bytes: readonly Meter[], packets: Meter | null) {
     this.bytes = bytes;
     this.packets = packets;
+    this.#meters = packets === null ? bytes : [...bytes, packets];
+    this.#states = this.#meters.map(({ state }) => state);
+  }
+
+  /** Whether a frame that comes now meets nothing: `judge` would say `now`, without credits. */
+  isClear(now: number): boolean {
+    const states = this.#states;
+    for (let i = 0; i < states.length; i++) {
+      const state = states[i] as Float64Array;
+      if (state[time] !== now) (this.#meters[i] as Meter).refresh(now);
+      if (!((state[level] as number) > 0)) return false;
+    }
+    return true;
   }
 
   /** One of `verdict`, for a frame that comes now. */

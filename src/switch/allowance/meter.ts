@@ -23,6 +23,11 @@ export type MeterSpec = {
   readonly refill?: number;
 };
 
+/** Places in a meter's state. */
+export const level = 0;
+export const credits = 1;
+export const time = 2;
+
 export class Meter {
   readonly spec: MeterSpec;
   readonly perNs: number;
@@ -30,9 +35,8 @@ export class Meter {
   readonly #atOnce: number;
   readonly #maxCredits: number;
   readonly #refill: number;
-  #at: number;
-  level: number;
-  credits: number;
+  /** Level, credits, time: each packet changes them, and a number in a field is an object. */
+  readonly state = new Float64Array(3);
   /** Units that were taken by frames that still wait. */
   waiting = 0;
 
@@ -46,12 +50,28 @@ export class Meter {
     this.#refill = spec.refill ?? 1;
     this.level = spec.atOnce;
     this.credits = this.#maxCredits;
-    this.#at = now;
+    this.state[time] = now;
+  }
+
+  get level(): number {
+    return this.state[level] as number;
+  }
+
+  set level(units: number) {
+    this.state[level] = units;
+  }
+
+  get credits(): number {
+    return this.state[credits] as number;
+  }
+
+  set credits(units: number) {
+    this.state[credits] = units;
   }
 
   /** Whether a frame may go at once. */
   get isOpen(): boolean {
-    return this.level > 0 || this.credits > 0;
+    return (this.state[level] as number) > 0 || (this.state[credits] as number) > 0;
   }
 
   /** Whether nothing more may wait. */
@@ -61,16 +81,19 @@ export class Meter {
 
   /** Earns what the time until `now` has brought. */
   refresh(now: number): void {
-    if (now === this.#at) return;
-    const level = this.level + (now - this.#at) * this.perNs;
-    this.#at = now;
-    if (level <= this.#atOnce) this.level = level;
-    else this.#overflow(level);
+    const state = this.state;
+    const passed = now - (state[time] as number);
+    if (passed === 0) return;
+    const units = (state[level] as number) + passed * this.perNs;
+    state[time] = now;
+    if (units <= this.#atOnce) state[level] = units;
+    else this.#overflow(units);
   }
 
   take(units: number): void {
-    const left = this.level - units;
-    if (left >= 0 || this.credits === 0) this.level = left;
+    const state = this.state;
+    const left = (state[level] as number) - units;
+    if (left >= 0 || state[credits] === 0) state[level] = left;
     else this.#borrow(left);
   }
 
@@ -91,10 +114,10 @@ export class Meter {
   }
 
   /** Begins with what another meter, for other numbers, has left. */
-  inherit({ level, credits, waiting }: Meter): void {
-    this.level = Math.min(level, this.#atOnce);
-    this.credits = Math.min(credits, this.#maxCredits);
-    this.waiting = waiting;
+  inherit(before: Meter): void {
+    this.level = Math.min(before.level, this.#atOnce);
+    this.credits = Math.min(before.credits, this.#maxCredits);
+    this.waiting = before.waiting;
   }
 
   // By constant rates.
@@ -117,12 +140,12 @@ export class Meter {
 
   /** Lets `unitsPerNs` flow for `ns`, no longer than until the next change. */
   flow(unitsPerNs: number, ns: number): void {
-    this.#at += ns;
+    this.state[time] = (this.state[time] as number) + ns;
     const change = this.#slope(unitsPerNs) * ns;
     const ends = ns === this.nextChange(unitsPerNs);
     if (change > 0 && this.level >= this.#atOnce) {
-      const credits = this.credits + change * this.#refill;
-      this.credits = ends ? this.#maxCredits : Math.min(this.#maxCredits, credits);
+      const earned = this.credits + change * this.#refill;
+      this.credits = ends ? this.#maxCredits : Math.min(this.#maxCredits, earned);
     } else if (change < 0 && this.level <= 0 && this.credits > 0)
       this.credits = ends ? 0 : Math.max(0, this.credits + change);
     else this.level = ends ? this.#stop(change) : this.level + change;
@@ -140,8 +163,8 @@ export class Meter {
     return this.level > 0 ? 0 : -this.patience;
   }
 
-  #overflow(level: number): void {
-    const more = (level - this.#atOnce) * this.#refill;
+  #overflow(units: number): void {
+    const more = (units - this.#atOnce) * this.#refill;
     this.level = this.#atOnce;
     this.credits = Math.min(this.#maxCredits, this.credits + more);
   }

@@ -26,6 +26,8 @@ const laneBytes = 4 * 1024 * 1024;
 /** What the shaper's switch does with a frame that has waited. */
 export interface Releaser {
   readonly clock: Clock;
+  /** The burst's time, when a frame comes. */
+  readonly time: Float64Array;
   /** Counts the frames that the wire will see of one: `wireFrames`, `wireBytes`. */
   measure(frame: Frame): void;
   readonly wireFrames: number;
@@ -42,6 +44,7 @@ export class Shaper {
   readonly #port: number;
   readonly #values: Float64Array;
   readonly #releaser: Releaser;
+  readonly #time: Float64Array;
   readonly #queues: (FrameQueue | null)[] = new Array<FrameQueue | null>(lanes).fill(null);
   readonly #frame = new Frame();
   #allowance: Allowance;
@@ -57,6 +60,7 @@ export class Shaper {
     this.#port = port;
     this.#values = values;
     this.#releaser = releaser;
+    this.#time = releaser.time;
     this.#allowance = allowance;
     this.#out = allowance.out;
     this.#in = allowance.in;
@@ -80,9 +84,10 @@ export class Shaper {
   }
 
   /** `delivered`: the frame goes on; `queued`: it waits here; else it is dropped for that reason. */
-  send(frame: Frame, bytes: number, packets: number, now: number): Reason {
+  send(frame: Frame, bytes: number, packets: number): Reason {
     const gate = this.#out;
-    const found = gate.judge(now);
+    const now = this.#time[0] as number;
+    const found = gate.isClear(now) ? verdict.now : gate.judge(now);
     let flow: number = noFlow;
     if (this.#flows !== null && found !== verdict.never) {
       flow = this.#flows.find(frame.headers, bytes, now);
@@ -96,15 +101,18 @@ export class Shaper {
   }
 
   /** As `send`, for a frame that leaves the network. */
-  leave(frame: Frame, bytes: number, packets: number, now: number): Reason {
+  leave(frame: Frame, bytes: number, packets: number): Reason {
     const gate = this.#allowance.gatewayOut;
+    const now = this.#time[0] as number;
     return this.#pass(lane.leaving, gate, gate.judge(now), frame, 0, bytes, packets);
   }
 
   /** As `send`, for a frame that the port is to be given. `tag`: given back with it. */
-  receive(frame: Frame, tag: number, bytes: number, packets: number, now: number): Reason {
+  receive(frame: Frame, tag: number, bytes: number, packets: number): Reason {
     const gate = this.#in;
-    return this.#pass(lane.received, gate, gate.judge(now), frame, tag, bytes, packets);
+    const now = this.#time[0] as number;
+    const found = gate.isClear(now) ? verdict.now : gate.judge(now);
+    return this.#pass(lane.received, gate, found, frame, tag, bytes, packets);
   }
 
   /** Whether a frame from outside passes the gateway's limit; it does not wait there. */

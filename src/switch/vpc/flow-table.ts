@@ -44,6 +44,7 @@ export class FlowTable {
   readonly rules: (string | null)[];
   readonly #isV6: boolean;
   readonly #stride: number;
+  readonly #strideLog: number;
   readonly #shift: number;
   /** Secret odd numbers, one per word of the key; see `hash.ts`. */
   readonly #seeds: Int32Array;
@@ -59,7 +60,8 @@ export class FlowTable {
   /** `entries`: a power of two, at least 8. */
   constructor(version: 4 | 6, entries: number, random: Prng) {
     this.#isV6 = version === 6;
-    this.#stride = version === 6 ? 32 : 16;
+    this.#strideLog = version === 6 ? 5 : 4;
+    this.#stride = 1 << this.#strideLog;
     this.words = new Int32Array(entries * this.#stride);
     this.rules = new Array<string | null>(entries).fill(null);
     this.#shift = Math.clz32(entries / ways) + 1;
@@ -119,11 +121,11 @@ export class FlowTable {
       words[at + field.destination0 + 1] = h.dst1;
       words[at + field.destination0 + 2] = h.dst2;
     }
-    this.rules[at / this.#stride] = decision.rule;
+    this.rules[at >>> this.#strideLog] = decision.rule;
   }
 
   ruleAt(at: number): string | null {
-    return this.rules[at / this.#stride] as string | null;
+    return this.rules[at >>> this.#strideLog] as string | null;
   }
 
   /** The flow's own record, else a free one, else one of an old policy, else the next victim. */

@@ -61,7 +61,7 @@ export class Tracker {
   count = 0;
 
   /** The time now, in an array: as an argument it would be an object of its own for each packet. */
-  readonly #clock = new Float64Array(1);
+  readonly #clock: Float64Array;
   readonly #nics: readonly (Nic | null)[];
   readonly #hot: Int32Array;
   readonly #times: Float64Array;
@@ -78,8 +78,14 @@ export class Tracker {
   #hand = 0;
   #searchAt = 0;
 
-  /** `capacity`: a power of two. `nics`: by slot. */
-  constructor(capacity: number, nics: readonly (Nic | null)[], random: Prng) {
+  /** `capacity`: a power of two. `nics`: by slot. `clock`: where the time stands, if not told. */
+  constructor(
+    capacity: number,
+    nics: readonly (Nic | null)[],
+    random: Prng,
+    clock: Float64Array = new Float64Array(1),
+  ) {
+    this.#clock = clock;
     this.capacity = capacity;
     this.#nics = nics;
     this.#hot = new Int32Array(capacity * hotWords);
