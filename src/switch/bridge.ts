@@ -65,7 +65,7 @@ export class Bridge implements Forwarder {
     const verdict = this.#delivery.ask(frame, from);
     if (verdict !== notMine) return verdict;
     if ((h.dstMacHi & groupBit) === 0) {
-      const learned = this.#learned.lookup(h.dstMacHi, h.dstMacLo, this.#delivery.now());
+      const learned = this.#learned.lookup(h.dstMacHi, h.dstMacLo, this.#delivery.time.now());
       if (learned >= 0) return this.#deliver(learned, frame, from);
     }
     return this.#flood(from, frame);
@@ -92,7 +92,7 @@ export class Bridge implements Forwarder {
   #learn(from: SwitchPort, hi: number, lo: number): void {
     // A group address is no source, and what a port owns is never learned.
     if ((hi & groupBit) !== 0 || this.#delivery.ownerOf(hi, lo) >= 0) return;
-    this.#learned.learn(hi, lo, from.index, this.#delivery.now());
+    this.#learned.learn(hi, lo, from.index, this.#delivery.time.now());
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Frame } from '../net/frame.ts';
 import type { Reason } from '../net/reasons.ts';
+import type { BurstTime } from './burst-time.ts';
 import type { SwitchPort } from './port.ts';
 
 export interface Forwarder {
@@ -52,9 +53,5 @@ export interface Delivery {
    * once more when it may. Else the reason why it is lost.
    */
   mayLeave(from: SwitchPort, frame: Frame): Reason;
-  /** The burst's time, in nanoseconds. */
-  now(): number;
-  /** The same for what each frame passes, after `tick`: a number that is returned is an object. */
-  readonly time: Float64Array;
-  tick(): void;
+  readonly time: BurstTime;
 }

@@ -21,6 +21,7 @@ import { R, type Reason } from '../net/reasons.ts';
 import { Segmenter } from '../net/segmentation.ts';
 import type { Stage } from './allowance/shaper.ts';
 import { Bridge } from './bridge.ts';
+import { BurstTime } from './burst-time.ts';
 import type { Delivery, Forwarder } from './forwarder.ts';
 import { OwnerTable } from './mac-table.ts';
 import { type Fabric, type PortOptions, SwitchPort } from './port.ts';
@@ -75,12 +76,11 @@ export class Switch implements Fabric, Delivery {
   readonly #asSent = new Uint8Array(maxHeadBytes);
   /** What the forwarder went by for the last frame. */
   #rule: string | null = null;
-  readonly time = new Float64Array(1);
-  /** The clock was asked in this burst. */
-  #timeIsKnown = false;
+  readonly time: BurstTime;
 
   constructor(options: SwitchOptions) {
     this.clock = options.clock;
+    this.time = new BurstTime(options.clock);
     const { learnedMacs = 4096, agingNs = 300 * nsPerSecond } = options;
     this.#forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
   }
@@ -197,7 +197,7 @@ export class Switch implements Fabric, Delivery {
         return this.refuse(from, R.txBadOffload);
     }
     if (from.shaper !== null) {
-      this.tick();
+      this.time.tick();
       const passed = from.shaper.send(frame, this.wireBytes(frame), this.wireFrames);
       if (passed === R.queued) return held;
       if (passed !== R.delivered) return this.refuse(from, passed);
@@ -233,7 +233,7 @@ export class Switch implements Fabric, Delivery {
    */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
     if (to.shaper !== null) {
-      this.tick();
+      this.time.tick();
       const bytes = this.wireBytes(frame);
       const passed = to.shaper.receive(frame, from.index, bytes, this.wireFrames);
       if (passed === R.queued) return this.#tellOffered(frame, to, from, passed, false);
@@ -309,7 +309,7 @@ export class Switch implements Fabric, Delivery {
   arrive(to: SwitchPort, frame: Frame): Reason {
     const { shaper } = to;
     if (shaper !== null) {
-      const now = this.now();
+      const now = this.time.now();
       let passed: Reason = R.bandwidthExceeded;
       if (shaper.arrive(frame.length, now))
         passed = shaper.receive(frame, fromNetwork, frame.length, 1);
@@ -322,20 +322,8 @@ export class Switch implements Fabric, Delivery {
 
   mayLeave(from: SwitchPort, frame: Frame): Reason {
     if (from.shaper === null || this.#leaves) return R.delivered;
-    this.tick();
+    this.time.tick();
     return from.shaper.leave(frame, this.wireBytes(frame), this.wireFrames);
-  }
-
-  /** The burst's time: the clock is asked once per burst at most. */
-  now(): number {
-    this.tick();
-    return this.time[0] as number;
-  }
-
-  tick(): void {
-    if (this.#timeIsKnown) return;
-    this.#timeIsKnown = true;
-    this.time[0] = this.clock.now();
   }
 
   // What has waited for an allowance.
@@ -429,7 +417,7 @@ export class Switch implements Fabric, Delivery {
     // The list stays as long as it is: an array that is emptied has to grow again.
     this.#dirtyCount = 0;
     this.#flushing = false;
-    this.#timeIsKnown = false;
+    this.time.end();
   }
 
   drain(port: SwitchPort): void {

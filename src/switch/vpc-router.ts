@@ -77,7 +77,7 @@ export class VpcRouter implements Forwarder {
       (macHi, macLo) => delivery.ownerOf(macHi, macLo),
       (macHi, macLo) => delivery.fabricOwnerOf(macHi, macLo),
     );
-    this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time);
+    this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time.ns);
     this.#judge = new Judge(this.#nics, this.#tracker);
     this.#flows4 = new FlowTable(4, flows, random);
     this.#flows6 = new FlowTable(6, flows, random);
@@ -174,7 +174,7 @@ export class VpcRouter implements Forwarder {
     const nic = this.#nics.ownerIn(vpc, packet);
     if (nic === null) return R.noSuchAddress;
     if (nic.port === null) return R.noReceiver;
-    const now = this.#delivery.now();
+    const now = this.#delivery.time.now();
     if (!isLater) this.#judge.inward(nic, frame, subnet);
     else if (!this.#fragments.find(nic.slot | fromOutside, packet, h, now, decision))
       return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
@@ -195,7 +195,7 @@ export class VpcRouter implements Forwarder {
 
   #goKnownWay(flows: FlowTable, at: number, nic: Nic, from: SwitchPort, frame: Frame): number {
     const { words } = flows;
-    this.#delivery.tick();
+    this.#delivery.time.tick();
     if (!this.#holds(words, at + field.slotA, nic, true, frame)) return stale;
     if (words[at + field.slotB] !== side.notAsked) {
       const to = this.#nics.bySlot[words[at + field.to] as number] as Nic;
@@ -289,7 +289,8 @@ export class VpcRouter implements Forwarder {
   /** What the network itself answers, or nobody does. */
   #askNetwork(nic: Nic, from: SwitchPort, frame: Frame, limited: boolean): Reason {
     const delivery = this.#delivery;
-    if (limited && !nic.mayAsk(delivery.now())) return delivery.refuse(from, R.linkLocalExceeded);
+    if (limited && !nic.mayAsk(delivery.time.now()))
+      return delivery.refuse(from, R.linkLocalExceeded);
     const verdict = delivery.ask(frame, from);
     return verdict === notMine ? delivery.refuse(from, R.notCarried) : verdict;
   }
@@ -297,7 +298,7 @@ export class VpcRouter implements Forwarder {
   #decide(nic: Nic, from: SwitchPort, frame: Frame): Reason {
     const h = frame.headers;
     const { packet } = this.#judge;
-    const now = this.#delivery.now();
+    const now = this.#delivery.time.now();
     const decision = this.#judge.outward(nic, frame);
     if (h.fragment === fragment.first) this.#fragments.keep(nic.slot, packet, h, now, decision);
     else if (decision.lasting && packet.kind <= kind.other) {
@@ -313,7 +314,7 @@ export class VpcRouter implements Forwarder {
     const { packet, decision } = this.#judge;
     if (h.l4Protocol === ipProtocol.tcp && h.fragmentOffset < tcp.minBytes)
       return this.#delivery.refuse(from, R.malformed);
-    const now = this.#delivery.now();
+    const now = this.#delivery.time.now();
     if (!this.#fragments.find(nic.slot, packet, h, now, decision))
       return this.#delivery.refuse(from, R.fragmentUnknown);
     return this.#carryOut(decision, from, frame);
@@ -391,7 +392,7 @@ export class VpcRouter implements Forwarder {
     const subnet = policy.subnets[nic?.tables.subnet ?? -1];
     const vpc = policy.vpcs[nic?.tables.vpc ?? -1];
     if (nic === null || subnet === undefined || vpc === undefined) return;
-    if (!nic.mayBeTold(this.#delivery.now())) return;
+    if (!nic.mayBeTold(this.#delivery.time.now())) return;
     if (this.#errors.tooBig(frame, subnet.router, gatewayMtu, this.#error))
       this.enter(vpc.id, this.#error);
     this.rule = rule;

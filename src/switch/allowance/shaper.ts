@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import { Frame } from '../../net/frame.ts';
 import { FrameQueue } from '../../net/frame-queue.ts';
 import { R, type Reason } from '../../net/reasons.ts';
+import type { BurstTime } from '../burst-time.ts';
 import { counter } from '../port-counters.ts';
 import type { Allowance } from './allowance.ts';
 import { type FlowMeters, noFlow } from './flow-meters.ts';
@@ -26,8 +27,8 @@ const laneBytes = 4 * 1024 * 1024;
 /** What the shaper's switch does with a frame that has waited. */
 export interface Releaser {
   readonly clock: Clock;
-  /** The burst's time, when a frame comes. */
-  readonly time: Float64Array;
+  /** It has been asked for when a frame comes. */
+  readonly time: BurstTime;
   /** Counts the frames that the wire will see of one: `wireFrames`, `wireBytes`. */
   measure(frame: Frame): void;
   readonly wireFrames: number;
@@ -60,7 +61,7 @@ export class Shaper {
     this.#port = port;
     this.#values = values;
     this.#releaser = releaser;
-    this.#time = releaser.time;
+    this.#time = releaser.time.ns;
     this.#allowance = allowance;
     this.#out = allowance.out;
     this.#in = allowance.in;
