@@ -1,15 +1,21 @@
 /** `virtfn hpc`: MPI between guests over EFA, beside TCP over ENA in the same guests. */
+import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FaultSpec } from '../host/dataplane/nic-model.ts';
 import { type HpcReport, type HpcRun, runHpc } from '../host/lab/hpc.ts';
+import { HpcError } from '../host/lab/hpc-cluster.ts';
+import { TopologyError } from '../host/lab/topology-error.ts';
 import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
+import { parseHpc } from '../host/vpc/load.ts';
+import type { VpcModel } from '../vpc/model.ts';
 import { interruptible } from './interrupt.ts';
 import { Steps } from './steps.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 type HpcCliOptions = {
-  guests: number;
+  guests?: number;
   ranks: number;
   turns: number;
   rounds: number;
@@ -22,12 +28,15 @@ type HpcCliOptions = {
 const help = `
 Each guest is a Linux with the stock efa driver (compiled from the distribution's kernel source),
 rdma-core, libfabric and Open MPI of the distribution, and has an ENA and an EFA. The program checks
-a ring, allreduce and all-to-all, and measures between ranks 0 and 1. It needs user namespaces to
-compile the driver once.
+a ring, allreduce and all-to-all, and measures between ranks 0 and 1; then perftest measures EFA beside
+Soft-RoCE on ENA. It needs user namespaces to compile the driver once. With a file the guests are the
+instances of a VPC, whose groups have to let EFA through. The exit code is 1 when a result was wrong, or
+when the EFAs did not carry it.
 
 Examples:
   $ virtfn hpc
   $ virtfn hpc --guests 4 --ranks 2
+  $ virtfn hpc examples/hpc-cluster.yaml
   $ virtfn hpc --fabric loss=1%,jitter=50us,seed=3      the same on a bad fabric`;
 
 export function addHpcCommand(program: Command, exit: (code: number) => void): void {
@@ -35,7 +44,8 @@ export function addHpcCommand(program: Command, exit: (code: number) => void): v
     .command('hpc')
     .summary('boot Linux guests with EFA, run MPI over it and over TCP on ENA')
     .description('Boots guests with an ENA and an EFA each, and runs MPI over both, in turns.')
-    .option('--guests <n>', 'two to four', whole(2, 4), 2)
+    .argument('[file]', 'a topology with a vpc section whose instances have EFAs')
+    .option('--guests <n>', 'two to four; of a file: its instances', whole(2, 4))
     .option('--ranks <n>', 'MPI ranks in each guest', whole(1, 4), 1)
     .option(
       '--turns <n>',
@@ -51,9 +61,16 @@ export function addHpcCommand(program: Command, exit: (code: number) => void): v
     .option('--fabric <faults>', FABRIC_HELP, fabric)
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .addHelpText('after', help)
-    .action(async (options: HpcCliOptions) => {
+    .action(async (file: string | undefined, options: HpcCliOptions) => {
+      const vpc = file === undefined ? undefined : readHpc(file);
+      if (vpc !== undefined && options.guests !== undefined)
+        throw new UsageError('--guests and a file were both given; expected one of them');
       const steps = new Steps();
-      exit(await interruptible((signal) => hpc(options, steps, signal)));
+      const onFirst = (): void => {
+        steps.stopped();
+        process.stderr.write('Interrupted: cleaning up. (Ctrl-C again: at once.)\n');
+      };
+      exit(await interruptible((signal) => hpc(vpc, options, steps, signal), { onFirst }));
     });
 }
 
@@ -71,10 +88,30 @@ function fabric(text: string): FaultSpec {
   return parsed;
 }
 
-async function hpc(options: HpcCliOptions, steps: Steps, signal: AbortSignal): Promise<number> {
-  const { guests, ranks, turns, rounds, access, profile, fabric: faults, json } = options;
+/** @throws UsageError */
+function readHpc(file: string): VpcModel {
+  try {
+    return parseHpc(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (error instanceof TopologyError) throw new UsageError(error.message);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw error;
+    throw new UsageError(
+      `${file}: there is no such file; expected one like examples/hpc-cluster.yaml`,
+    );
+  }
+}
+
+async function hpc(
+  vpc: VpcModel | undefined,
+  options: HpcCliOptions,
+  steps: Steps,
+  signal: AbortSignal,
+): Promise<number> {
+  const { guests = 2, ranks, turns, rounds, access, profile, fabric: faults, json } = options;
   const run: HpcRun = {
-    ...{ guests, ranksPerGuest: ranks, turns, rounds },
+    ...{ guests: vpc?.instances.length ?? guests, ...(vpc !== undefined && { vpc }) },
+    ...{ ranksPerGuest: ranks, turns, rounds },
     ...(access !== undefined && { access }),
     ...(profile !== undefined && { profile }),
     ...(faults !== undefined && { fabric: faults }),
@@ -87,7 +124,9 @@ async function hpc(options: HpcCliOptions, steps: Steps, signal: AbortSignal): P
     report = await runHpc(run, progress, (text) => steps.step(text), signal);
   } catch (error) {
     steps.failed();
-    throw error;
+    if (!(error instanceof HpcError)) throw error;
+    console.error(`virtfn: ${error.message}`);
+    return 1;
   }
   steps.done();
   if (json) console.log(JSON.stringify(report, null, 2));
@@ -97,7 +136,7 @@ async function hpc(options: HpcCliOptions, steps: Steps, signal: AbortSignal): P
 }
 
 function render(report: HpcReport): string[] {
-  const { machine, results, efaCounters } = report;
+  const { machine, results, rdma, carriedBytes, efaCounters, fabricCounters } = report;
   const row = (name: string, { wrong, latencyUs, bandwidthMBs }: typeof results.efa): string[] => [
     name,
     wrong === 0 ? 'right' : `${wrong} WRONG`,
@@ -121,8 +160,29 @@ function render(report: HpcReport): string[] {
       paintFor(process.stdout).bold,
     ),
     '',
-    `${report.ranks} ranks in ${report.options.guests} guests. The EFA of the first one: ${sent.join(', ')}.`,
+    ...(rdma === null ? [] : rdmaTable(rdma)),
+    `${report.ranks} ranks in ${report.options.guests} guests. During MPI's turns over EFA each guest's EFA carried ${carriedBytes.map((bytes) => (bytes / 1e6).toFixed(0)).join(', ')} MB.`,
+    `The EFA of the first one: ${sent.join(', ')}; lost by the fabric ${fabricCounters['fabric_lost'] ?? 0}, sent again ${fabricCounters['efa_retrans_pkts'] ?? 0}.`,
     `On ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, guests of Linux ${report.kernel} with ${report.accelerator === 'tcg' ? 'TCG (emulated CPUs)' : 'KVM'}.`,
+    '',
+  ];
+}
+
+function rdmaTable({ srd, rxe }: NonNullable<HpcReport['rdma']>): string[] {
+  const row = (name: string, { latencyUs, bandwidthMBs }: typeof srd): string[] => [
+    ...[name, `${latencyUs.toFixed(0)} µs`, `${bandwidthMBs.toFixed(0)} MB/s`],
+  ];
+  return [
+    ...renderTable(
+      [
+        { title: 'perftest over', align: 'left' },
+        { title: 'send, 64 B', align: 'right' },
+        { title: 'RDMA write, 64 KiB', align: 'right' },
+      ],
+      [row('EFA (SRD)', srd), row('Soft-RoCE on ENA (RC)', rxe)],
+      widthOf(process.stdout),
+      paintFor(process.stdout).bold,
+    ),
     '',
   ];
 }

@@ -3,56 +3,10 @@
  * guests, on functions that virtfn serves.
  */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import type { Vm } from '../../src/host/guest/guest-vm.ts';
-import { ensureRdmaImage } from '../../src/host/guest/rdma-image.ts';
-import { ensureTools } from '../../src/host/guest/tools.ts';
-import { HPC_KERNEL } from '../../src/host/lab/hpc.ts';
-import { HpcCluster, type HpcOptions, type HpcTools } from '../../src/host/lab/hpc-cluster.ts';
-import { cacheDirectory } from '../../src/host/packages/cache.ts';
-import { noProgress } from '../../src/host/packages/progress.ts';
+import { test } from 'node:test';
+import type { HpcCluster } from '../../src/host/lab/hpc-cluster.ts';
+import { both, withCluster } from './efa-guests.ts';
 import { complaints } from './pair.ts';
-
-/** QEMU and the image, or null after the test was skipped with the reason. */
-async function toolsOrSkip(t: TestContext): Promise<HpcTools | null> {
-  try {
-    const { qemu } = await ensureTools({ kernels: [] });
-    const options = { cache: cacheDirectory(), progress: noProgress };
-    return { qemu, image: await ensureRdmaImage(HPC_KERNEL, options), accelerator: 'tcg' };
-  } catch (error) {
-    if (process.env['CI'] !== undefined) throw error;
-    t.skip(error instanceof Error ? error.message : String(error));
-    return null;
-  }
-}
-
-async function withCluster(
-  t: TestContext,
-  options: Omit<HpcOptions, 'guests'>,
-  act: (cluster: HpcCluster, a: Vm, b: Vm) => Promise<void>,
-): Promise<void> {
-  const tools = await toolsOrSkip(t);
-  if (tools === null) return;
-  const cluster = await HpcCluster.start({ guests: 2, ...options }, tools);
-  try {
-    const [a, b] = cluster.vms;
-    assert.ok(a && b);
-    await act(cluster, a, b);
-  } finally {
-    await cluster.close();
-  }
-}
-
-/** Runs a command on `a`, and when that listens the same with its address on `b`; b's output. */
-async function both(cluster: HpcCluster, command: string, timeoutMs = 60_000): Promise<string> {
-  const [a, b] = cluster.vms as readonly [Vm, Vm];
-  const server = a.exec(command, { timeoutMs });
-  await new Promise((resolve) => setTimeout(resolve, 1200));
-  const client = await b.exec(`${command} ${cluster.address(0)}`, { timeoutMs });
-  for (const { code, stdout, stderr } of [client, await server])
-    assert.equal(code, 0, `${command}: ${stdout}${stderr}`);
-  return client.stdout;
-}
 
 function refusals({ events }: HpcCluster): string[] {
   return events.flatMap((event) =>

@@ -36,6 +36,8 @@ const PROGRAMS = [
   ...['ib_send_bw', 'ib_send_lat', 'ib_read_bw', 'ib_read_lat', 'ib_write_bw', 'ib_write_lat'],
   ...['mpirun.openmpi', 'prte', 'prted', 'prterun', 'prun', 'ompi_info', 'strace'],
 ].map((name) => `usr/bin/${name}`);
+/** Makes a Soft-RoCE device; in the packages that every guest has. */
+const GUEST_PROGRAMS = ['usr/bin/rdma'];
 /** Verbs providers, which libibverbs finds by these files and loads at run time. */
 const PROVIDERS = ['efa', 'rxe'];
 const TREES = [
@@ -67,7 +69,7 @@ export async function ensureRdmaImage(series: string, options: SetOptions): Prom
   const kernel = await ensureSet(kernelName, ({ sets }) => sets.buildKernels[series], options);
   const hash = createHash('sha256');
   const parts = [FORMAT, guest.key, rdma.key, kernel.key, contentKey(), MPI_SOURCE, RSH_SCRIPT];
-  hash.update(JSON.stringify([...parts, PROGRAMS, PROVIDERS, TREES, MODULES]));
+  hash.update(JSON.stringify([...parts, PROGRAMS, GUEST_PROGRAMS, PROVIDERS, TREES, MODULES]));
   const key = hash.digest('hex').slice(0, 16);
   const built = join(cache, 'guests', `efa-build-${kernel.key}-${key}`);
   const image = join(cache, 'guests', `efa-${series}-${key}`);
@@ -83,7 +85,10 @@ export async function ensureRdmaImage(series: string, options: SetOptions): Prom
         {
           ...{ kernelRoot: kernel.root, guestRoot: guest.root, extraFiles: [] },
           ...{ modules: MODULES, moduleTrees: [join(built, 'modules')] },
-          entries: rdmaEntries(rdma.root, readFileSync(join(built, 'virtfn-mpi'))),
+          entries: [
+            ...rdmaEntries(rdma.root, readFileSync(join(built, 'virtfn-mpi'))),
+            ...programsWithLibraries(guest.root, GUEST_PROGRAMS),
+          ],
         },
         to,
       ),

@@ -6,7 +6,9 @@
 import { join } from 'node:path';
 import { formatMac, parseMac } from '../../net/ethernet.ts';
 import type { FaultSpec } from '../../srd/faults.ts';
+import type { VpcModel } from '../../vpc/model.ts';
 import { defaultPlan } from '../../vpc/plan.ts';
+import type { EthernetNetwork } from '../dataplane/config.ts';
 import { Dataplane, type DataplaneEvent } from '../dataplane/dataplane.ts';
 import type { Access } from '../dataplane/nic-model.ts';
 import type { GuestImage } from '../guest/guest-image.ts';
@@ -14,13 +16,16 @@ import { startVm, type Vm } from '../guest/guest-vm.ts';
 import type { Accelerator } from '../qemu/args.ts';
 import type { QemuBinary } from '../qemu/binary.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
+import { findEfa, firstAddress, interfaceOf } from '../vpc/members.ts';
 
 export type HpcOptions = {
-  /** 2 to 4. */
+  /** 2 to 4; as many as the VPC has instances, if there is one. */
   readonly guests: number;
   readonly access?: Access;
   readonly profile?: string;
   readonly fabric?: FaultSpec;
+  /** Its instances are the guests; an Ethernet if absent. */
+  readonly vpc?: VpcModel;
   /** Tell about admin commands, resets and so on. */
   readonly trace?: boolean;
 };
@@ -56,7 +61,12 @@ const transports: Readonly<Record<MpiTransport, string>> = {
   tcp: '--mca pml ob1 --mca btl tcp,self',
 };
 
-type Member = { readonly name: string; readonly mac: string; readonly efaMac: string };
+type Member = {
+  readonly name: string;
+  readonly mac: string;
+  readonly efaMac: string;
+  readonly address: string;
+};
 
 export class HpcCluster {
   readonly vms: readonly Vm[];
@@ -80,12 +90,9 @@ export class HpcCluster {
   }
 
   static async start(options: HpcOptions, tools: HpcTools, signal?: AbortSignal) {
-    const { guests, access, profile, fabric, trace = false } = options;
+    const { access, profile, fabric, vpc, trace = false } = options;
+    const members = membersOf(options);
     const directory = temporaryDirectory();
-    const members = Array.from({ length: guests }, (_, i): Member => {
-      const [mac, efaMac] = [formatMac(firstMac + i), formatMac(firstEfaMac + i)];
-      return { name: String.fromCharCode(0x61 + i), mac, efaMac };
-    });
     const socket = (name: string): string => join(directory, `${name}.sock`);
     const events: DataplaneEvent[] = [];
     const dataplane = await Dataplane.start(
@@ -100,12 +107,7 @@ export class HpcCluster {
             ...(fabric !== undefined && { fabric }),
           },
         ]),
-        plan: {
-          ...defaultPlan,
-          leases: members.map(({ name, mac }, i) => {
-            return { mac: parseMac(mac), address: addressOf(i), hostname: name };
-          }),
-        },
+        ...(vpc === undefined ? ethernetOf(members) : { vpc }),
         trace,
       },
       (event) => events.push(event),
@@ -135,7 +137,7 @@ export class HpcCluster {
   /** An address by DHCP, the names of all, the driver, and somebody to start MPI's daemons. */
   async #up(vm: Vm): Promise<void> {
     await vm.dhcp(await vm.waitForDriver('ena'));
-    const names = this.#members.map(({ name }, i) => `${addressOf(i)} ${name}\\n`).join('');
+    const names = this.#members.map(({ name, address }) => `${address} ${name}\\n`).join('');
     await vm.run(
       `ip link set lo up && printf '${names}' >> /etc/hosts && mkdir -p /dev/shm &&
        mount -t tmpfs shm /dev/shm && modprobe efa &&
@@ -144,7 +146,19 @@ export class HpcCluster {
   }
 
   address(index: number): string {
-    return addressOf(index);
+    return this.#members[index]?.address ?? '';
+  }
+
+  /** Other rules for a VPC that runs. @throws HpcError with what is wrong */
+  async setVpc(vpc: VpcModel): Promise<void> {
+    const problems = await this.#dataplane.setVpc(vpc);
+    if (problems.length > 0) throw new HpcError(problems.join('; '));
+  }
+
+  /** What our own side counts of a guest's EFA, also what its driver cannot show. */
+  ownCounters(index: number): Readonly<Record<string, number>> {
+    const counts = this.#dataplane.counters()[`${this.#members[index]?.name}-efa`];
+    return { ...counts } as Record<string, number>;
   }
 
   /**
@@ -194,4 +208,24 @@ export class HpcCluster {
   }
 }
 
-const addressOf = (index: number): string => `10.0.0.${10 + index}`;
+/** `a`, `b`, ..; or the instances of a VPC. Throws for an instance without EFA. */
+function membersOf({ guests, vpc }: HpcOptions): readonly Member[] {
+  if (vpc !== undefined)
+    return vpc.instances.map(({ name }) => {
+      const [at, efa] = [interfaceOf(vpc, name), findEfa(vpc, name)];
+      if (efa === undefined) throw new HpcError(`the instance ${name} has no EFA`);
+      return { name, mac: at.mac, efaMac: efa.mac, address: firstAddress(at) };
+    });
+  return Array.from({ length: guests }, (_, i) => ({
+    name: String.fromCharCode(0x61 + i),
+    ...{ mac: formatMac(firstMac + i), efaMac: formatMac(firstEfaMac + i) },
+    address: `10.0.0.${10 + i}`,
+  }));
+}
+
+function ethernetOf(members: readonly Member[]): EthernetNetwork {
+  const leases = members.map(({ name, mac, address }) => {
+    return { mac: parseMac(mac), address, hostname: name };
+  });
+  return { plan: { ...defaultPlan, leases } };
+}

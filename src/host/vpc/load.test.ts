@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { VpcModel } from '../../vpc/model.ts';
-import { parseLab, parseVpc } from './load.ts';
+import { parseHpc, parseLab, parseVpc } from './load.ts';
 
 const example = (): VpcModel => {
   const file = 'examples/three-tier-vpc.yaml';
@@ -214,6 +214,18 @@ test('an instance has its EFA beside its ENA, or as an interface of its own with
   assert.throws(() => parseVpc(small, 'lab.yaml'), {
     message: /^lab\.yaml:2:25: .*expected a type that has EFA, like c5n\.18xlarge/,
   });
+});
+
+test('what virtfn hpc boots are two to four instances that all have an EFA', () => {
+  const instances = (...all: string[]): string => `vpc:\ninstances: { ${all.join(', ')} }`;
+  const efa = (name: string): string => `${name}: { interface-type: efa }`;
+  const example = readFileSync('examples/hpc-cluster.yaml', 'utf8');
+  assert.equal(parseHpc(example, 'hpc.yaml').instances.length, 3);
+  assert.throws(() => parseHpc(instances(efa('a'), 'b: {}'), 'x.yaml'), {
+    message: /^x\.yaml:1:1: b has no EFA, expected interface-type: efa or efa-only$/,
+  });
+  const five = ['a', 'b', 'c', 'd', 'e'].map(efa);
+  assert.throws(() => parseHpc(instances(...five), 'x.yaml'), { message: /5 instances/ });
 });
 
 const wrong: [claim: string, lines: string[], message: RegExp][] = [

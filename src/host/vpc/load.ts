@@ -10,7 +10,7 @@ import { isName } from '../lab/schema.ts';
 import { defaultTopology, parseTopology, type Topology } from '../lab/topology.ts';
 import { TopologyError } from '../lab/topology-error.ts';
 import { readYaml } from '../lab/yaml-file.ts';
-import { findInterface } from './members.ts';
+import { findEfa, findInterface } from './members.ts';
 import { asModel, modelSchema } from './model-schema.ts';
 
 /** @param file the name for messages; `.json` is a model. @throws TopologyError */
@@ -34,6 +34,25 @@ export function parseLab(source: string, file: string, types: InstanceTypes): To
   if (problem !== undefined) throw new TopologyError(file, { line: 1, col: 1 }, problem);
   const instances = vpc.instances.map(({ name, type }) => ({ name, type, nic: 'ena' as const }));
   return { ...defaultTopology(types), instances, measuresSpeed: false, vpc };
+}
+
+/** What `virtfn hpc` boots: a VPC of two to four instances that all have EFAs. @throws TopologyError */
+export function parseHpc(source: string, file: string): VpcModel {
+  const vpc = parseVpc(source, file);
+  const refuse = (what: string): never => {
+    throw new TopologyError(file, { line: 1, col: 1 }, what);
+  };
+  const names = vpc.instances.map(({ name }) => name);
+  if (names.length < 2 || names.length > 4)
+    refuse(`there are ${names.length} instances, expected two to four`);
+  const strange = names.find((name, i) => !isName(name) || names.indexOf(name) !== i);
+  if (strange !== undefined) refuse(`the instance '${strange}' cannot be a guest`);
+  const without = names.find(
+    (name) => findInterface(vpc, name) === undefined || findEfa(vpc, name) === undefined,
+  );
+  if (without !== undefined)
+    refuse(`${without} has no EFA, expected interface-type: efa or efa-only`);
+  return vpc;
 }
 
 /** Why a lab cannot boot the instances of a model. */
