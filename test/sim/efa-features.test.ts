@@ -131,7 +131,7 @@ test('buffers in memory that only the client can reach work as well', () => {
   );
   const provider = new EfaProvider(device, arena);
   provider.start();
-  lab.nodes.push({ device, provider, arena, refusals: [], raised: [] });
+  lab.nodes.push({ device, provider, arena, refusals: [], raised: [], traced: [] });
   const pair = connect(lab);
   const local = lab.a.provider.buffer(65_536);
   const far = provider.register(base, 65_536);
@@ -198,4 +198,48 @@ test("a function's own counters say what a bad fabric did, and what SRD did abou
   assert.equal(count('efa_retrans_pkts'), lab.a.provider.stats('NETWORK')['retrans_pkts']);
   assert.ok(count('efa_retrans_pkts') > 0 && count('fabric_lost') > 0);
   assert.ok(count('fabric_delayed') > 118, 'more than its packets were delayed');
+});
+
+test('a trace names commands with their features and statuses, and what a reset was for', () => {
+  const lab = new EfaLab(1);
+  const { traced, provider, device } = lab.a;
+  assert.ok(traced.includes('admin GET_FEATURE DEVICE_ATTR -> SUCCESS'), traced.join('; '));
+  assert.ok(traced.includes('admin ALLOC_PD -> SUCCESS'));
+  assert.throws(() => provider.free(OPCODE.DEALLOC_PD, 999));
+  assert.equal(traced.at(-1), 'admin DEALLOC_PD -> ILLEGAL_PARAMETER');
+  device.reset('detach');
+  assert.match(traced.slice(-2).join('; '), /reset \(detach\); .*trapped \d+ times/);
+});
+
+test('accesses to nothing, or of an odd size, are refused and read as zero', () => {
+  const lab = new EfaLab(1);
+  const { device, refusals } = lab.a;
+  device.write(4, 3, 1, 1);
+  device.write(2, 3, 1, 1);
+  device.write(0, 0x7c, 4, 1);
+  assert.equal(device.read(0, 0x7c, 4), 0);
+  assert.equal(device.read(2, 0, 4), 0);
+  assert.deepEqual(
+    refusals.map(({ rule }) => rule.id),
+    ['register-access-size', 'register-access-size', 'bad-register', 'bad-register'].map(
+      (name) => `efa/${name}`,
+    ),
+  );
+});
+
+test('a limited rate is kept by SRD, and lifted again', () => {
+  const lab = new EfaLab();
+  const pair = connect(lab);
+  const [from, to] = [lab.a.provider.buffer(1 << 20), lab.b.provider.buffer(1 << 20)];
+  const at = { rkey: to.rkey, address: to.address, length: 1 << 20 };
+  lab.a.device.setRate(100e6);
+  pair.a.rdma(OP.RDMA_WRITE, pair.toB, 1, part(from), at);
+  lab.settle(60);
+  assert.deepEqual(pair.cqA.drain(), [], '8 Mbit take more than 60 ms at 100 Mbit/s');
+  lab.settle(40);
+  assert.equal(pair.cqA.drain()[0]?.status, 0);
+  lab.a.device.setRate(null);
+  pair.a.rdma(OP.RDMA_WRITE, pair.toB, 2, part(from), at);
+  lab.settle(1);
+  assert.equal(pair.cqA.drain()[0]?.status, 0);
 });

@@ -17,6 +17,7 @@ export type Node = {
   readonly arena: DmaArena;
   readonly refusals: Refusal[];
   readonly raised: number[];
+  readonly traced: string[];
 };
 
 export class EfaLab {
@@ -34,12 +35,14 @@ export class EfaLab {
     const arena = new DmaArena(arenaBytes, 2 ** 33 + i * 2 ** 30);
     const refusals: Refusal[] = [];
     const raised: number[] = [];
+    const traced: string[] = [];
     const device = new EfaFunction(
       { mac, linkMbps: 100_000, secret: Uint32Array.of(1, 2, 3, i), ...options },
       {
         memory: arena.memory,
         interrupts: { raise: (vector) => raised.push(vector) },
         clock: this.clock,
+        trace: (line) => traced.push(line()),
         diagnostics: new Diagnostics((refusal) => refusals.push(refusal)),
         deviceMemory: (sizeBytes) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
       },
@@ -47,7 +50,7 @@ export class EfaLab {
     );
     const provider = new EfaProvider(device, arena);
     provider.start();
-    return { device, provider, arena, refusals, raised };
+    return { device, provider, arena, refusals, raised, traced };
   }
 
   get a(): Node {

@@ -3,7 +3,6 @@
  * may be done with them. Every access is checked against its bounds here and against the guest's
  * DMA map as it is then.
  */
-import { copyBytes } from '../../net/copy.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 
@@ -117,23 +116,6 @@ export class MemoryRegion {
     return true;
   }
 
-  /** Copies bytes that `allows` said yes to into `into[at ..]`; false as above. */
-  read(
-    memory: GuestMemory,
-    address: number,
-    length: number,
-    into: Uint8Array,
-    at: number,
-  ): boolean {
-    let done = 0;
-    while (done < length) {
-      const part = Math.min(length - done, this.#contiguous(address + done, length - done));
-      if (!memory.read(this.#dmaAddress(address + done), part, into, at + done)) return false;
-      done += part;
-    }
-    return true;
-  }
-
   #dmaAddress(address: number): number {
     const pages = this.#pages;
     if (pages === null) return address;
@@ -178,13 +160,6 @@ export class Bounce {
     if (this.#used + length > this.#sizeBytes) return -1;
     const at = this.#used;
     this.#used += length;
-    return at;
-  }
-
-  /** Copies private bytes into room; where they are, or -1. */
-  keep(from: Uint8Array, start: number, length: number): number {
-    const at = this.take(length);
-    if (at >= 0) copyBytes(from, start, this.bytes, at, length);
     return at;
   }
 }

@@ -1,18 +1,9 @@
 /**
  * A guest for EFA: the distribution's kernel with `efa.ko`, which Debian's kernels leave out, compiled
- * from the distribution's own source; its rdma-core, libfabric, perftest and Open MPI, unmodified.
+ * from the distribution's own source; its rdma-core with tests, libfabric, perftest and Open MPI, unmodified.
  */
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDirectory, withLock } from '../packages/cache.ts';
 import { SetupError } from '../packages/errors.ts';
@@ -28,6 +19,8 @@ import {
   releaseOf,
 } from './guest-image.ts';
 import { MPI_SOURCE } from './mpi-program.ts';
+import { PYTHON_PROGRAM, pyverbsTrees } from './pyverbs.ts';
+import { treeEntries } from './tree-entries.ts';
 
 const libraries = 'usr/lib/x86_64-linux-gnu';
 
@@ -44,7 +37,8 @@ const TREES = [
   ...['etc/openmpi', 'usr/share/openmpi', 'usr/share/prte'],
   ...[`${libraries}/openmpi`, `${libraries}/pmix2`],
 ];
-const MODULES = ['efa', 'ib_uverbs', 'ib_umad', 'rdma_ucm', 'rdma_rxe'];
+// crc32_generic: rdma_rxe asks the kernel's crypto for it by name
+const MODULES = ['efa', 'ib_uverbs', 'ib_umad', 'rdma_ucm', 'rdma_rxe', 'crc32_generic'];
 
 /** Stands in for a remote shell between guests of one lab: what it is sent on port 514 it runs. */
 const RSH_SCRIPT = `#!/bin/sh
@@ -58,7 +52,7 @@ shift
 `;
 
 /** Raised when what this file makes of the same inputs changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** @throws SetupError */
 export async function ensureRdmaImage(series: string, options: SetOptions): Promise<GuestImage> {
@@ -126,7 +120,7 @@ make -s -C /usr/src/linux-headers-${release} M=/build CONFIG_INFINIBAND_EFA=m mo
 }
 
 function rdmaEntries(root: string, mpi: Buffer): CpioEntry[] {
-  const trees = TREES.flatMap((path) => treeEntries(root, path));
+  const trees = [...TREES.flatMap((path) => treeEntries(root, path)), ...pyverbsTrees(root)];
   const providers = readdirSync(join(root, libraries, 'libibverbs'))
     .filter((name) => PROVIDERS.some((provider) => name.startsWith(`lib${provider}-`)))
     .map((name) => `${libraries}/libibverbs/${name}`);
@@ -134,7 +128,9 @@ function rdmaEntries(root: string, mpi: Buffer): CpioEntry[] {
   const mpiLibrary = [`${libraries}/libmpi.so.40`];
   return [
     ...trees,
-    ...programsWithLibraries(root, [...PROGRAMS, ...providers, ...plugins, ...mpiLibrary]),
+    ...programsWithLibraries(root, [
+      ...[...PROGRAMS, PYTHON_PROGRAM, ...providers, ...plugins, ...mpiLibrary],
+    ]),
     ...PROVIDERS.map((name) => plain(`etc/libibverbs.d/${name}.driver`, `driver ${name}\n`)),
     { kind: 'file', path: 'usr/bin/virtfn-mpi', content: mpi, executable: true },
     script('usr/bin/virtfn-rsh', RSH_SCRIPT),
@@ -149,18 +145,3 @@ const script = (path: string, text: string): CpioEntry => {
 const plain = (path: string, text: string): CpioEntry => {
   return { kind: 'file', path, content: Buffer.from(text), executable: false };
 };
-
-/** All files and links below a path of the root. */
-function treeEntries(root: string, path: string): CpioEntry[] {
-  const from = join(root, path);
-  if (!existsSync(from)) return [];
-  return readdirSync(from, { recursive: true }).flatMap((name): CpioEntry[] => {
-    const file = join(from, String(name));
-    const place = `${path}/${String(name)}`;
-    const stat = lstatSync(file);
-    if (stat.isSymbolicLink()) return [{ kind: 'link', path: place, target: readlinkSync(file) }];
-    if (!stat.isFile()) return [];
-    const executable = (stat.mode & 0o111) !== 0;
-    return [{ kind: 'file', path: place, content: readFileSync(file), executable }];
-  });
-}

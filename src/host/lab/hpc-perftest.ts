@@ -25,7 +25,9 @@ const mebi = 1 << 20;
 export async function addSoftRoce({ vms }: HpcCluster): Promise<void> {
   for (const vm of vms) {
     const name = await vm.waitForDriver('ena');
-    await vm.run(`modprobe rdma_rxe && rdma link add rxe0 type rxe netdev ${name}`);
+    await vm.run(
+      `modprobe crc32_generic && modprobe rdma_rxe && rdma link add rxe0 type rxe netdev ${name}`,
+    );
   }
 }
 

@@ -13,6 +13,8 @@ export interface PackageSet {
   release?: string;
   /** Of all that they depend on, only the packages whose name matches. */
   only?: RegExp;
+  /** What is below /usr/share/doc is wanted too. */
+  keepsDocs?: true;
   /** A path pattern below the root that must be there afterwards. */
   proof: RegExp;
 }
@@ -91,9 +93,12 @@ const RDMA = {
   packages: [
     ...['rdma-core', 'ibverbs-utils', 'ibverbs-providers', 'perftest', 'libfabric-bin'],
     ...['openmpi-bin', 'strace', 'openssh-client'],
+    // rdma-core's own tests are among the documents of this one
+    'python3-pyverbs',
   ],
+  keepsDocs: true,
   proof: /^usr\/bin\/fi_pingpong$/,
-};
+} as const;
 const PEERS = {
   packages: [
     ...['openvswitch-switch', 'openvswitch-switch-dpdk', 'dpdk-dev'],

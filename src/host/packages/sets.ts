@@ -159,7 +159,7 @@ async function makeSet(
     await downloadPackages(apt, packages, archives, step, signal);
     await unpack(archives, root, step, signal);
     await rm(archives, { recursive: true });
-    for (const name of ['doc', 'locale', 'man'])
+    for (const name of [...(set.keepsDocs ? [] : ['doc']), 'locale', 'man'])
       await rm(join(root, 'usr/share', name), { recursive: true, force: true });
     const files = listFiles(root);
     if (!files.some(([path]) => set.proof.test(path)))
