@@ -6,6 +6,7 @@ import { toJson } from '../check/formats/json.ts';
 import { toJunit } from '../check/formats/junit.ts';
 import { toSarif } from '../check/formats/sarif.ts';
 import { exitCodeOf, type Report } from '../check/report.ts';
+import type { RuleInfo } from '../check/rule.ts';
 import { nearest } from '../lib/nearest.ts';
 import { renderReport, renderRule } from './check-report.ts';
 import { paintFor, widthOf } from './terminal.ts';
@@ -54,13 +55,17 @@ export async function runCheck(
 
 export function explainRules(ids: readonly string[]): number {
   const look = { width: widthOf(process.stdout), paint: paintFor(process.stdout) };
-  const found = ids.map((id) => {
+  for (const rule of rulesNamed(ids)) for (const line of renderRule(rule, look)) console.log(line);
+  return 0;
+}
+
+/** Throws a UsageError for a rule that does not exist. */
+export function rulesNamed(ids: readonly string[]): RuleInfo[] {
+  return ids.map((id) => {
     const rule = allRules.find((one) => one.id === id);
     if (rule === undefined) throw new UsageError(unknownRule(id));
     return rule;
   });
-  for (const rule of found) for (const line of renderRule(rule, look)) console.log(line);
-  return 0;
 }
 
 function printTable(report: Report, all = false): void {

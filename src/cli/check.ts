@@ -4,7 +4,7 @@ import { allRules, catalogue, kinds } from '../check/catalogue.ts';
 import { addCheckAccount } from './check-account.ts';
 import { addCheckHost } from './check-host.ts';
 import { addCheckImage } from './check-image.ts';
-import { exitCodes, explainRules } from './check-output.ts';
+import { exitCodes, explainRules, rulesNamed } from './check-output.ts';
 import { addCheckTypes } from './check-types.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
@@ -44,7 +44,7 @@ export function addCheckCommand(program: Command, exit: (code: number) => void):
 
 function runRules(ids: readonly string[], { json }: { json?: boolean }): number {
   if (json) {
-    const chosen = allRules.filter(({ id }) => ids.length === 0 || ids.includes(id));
+    const chosen = ids.length === 0 ? allRules : rulesNamed(ids);
     const plain = chosen.map(({ id, group, severity, title, reason, source, mend }) => {
       return { id, group, severity, title, reason, source, mend };
     });

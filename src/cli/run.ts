@@ -94,5 +94,6 @@ function complain(error: unknown, command: string | undefined): number {
       console.error('Without QEMU the same lab runs by: virtfn lab --guest reference');
   } else if (error instanceof Error && !process.env['VIRTFN_DEBUG']) say(error.message);
   else console.error(error);
-  return 1;
+  // 1 would say that what was checked is not ready: docs/check.md.
+  return command === 'check' ? EXIT_USAGE : 1;
 }

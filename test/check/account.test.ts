@@ -301,6 +301,11 @@ test('an endpoint that gives the same page for ever is not followed', async () =
   assert.equal(ec2.requests.filter(({ action }) => action === 'DescribeSubnets').length, 2);
 });
 
+test('where nobody answers the check ends in one sentence', async () => {
+  const nobody = gatherAccount({ endpointUrl: 'http://127.0.0.1:1', region: 'eu-central-1' });
+  await assert.rejects(nobody, /EC2 cannot be reached: connect ECONNREFUSED/);
+});
+
 test('credentials that EC2 does not take end the check in one sentence', async () => {
   ec2.troubles.set('DescribeInstances', { code: 'AuthFailure', status: 401, times: 99 });
   await assert.rejects(report(), NoAccountError);

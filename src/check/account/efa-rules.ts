@@ -41,7 +41,7 @@ const typeHas: Rule<AccountFacts> = {
           const efas = own.filter(isEfa);
           const said = { ...more, seen: [...seen, ...more.seen] };
           if (efas.length === 0) return notApplicable('it has no EFA interface', said);
-          const text = `${efas.length} of ${type.efaInterfaces} EFA interfaces of ${type.name}`;
+          const text = `EFA interfaces: ${efas.length}, and ${type.name} can have ${type.efaInterfaces}`;
           if (efas.length <= type.efaInterfaces) return pass(text, said);
           return fail(text, { ...said, mend: ['virtfn types --efa', changeType(instance)] });
         },
@@ -69,15 +69,22 @@ const groupSelf = (direction: 'in' | 'out'): Rule<AccountFacts> => {
           const own = all.filter((one) => groups.includes(one.id));
           const said = { subject: id, seen: own.map((one) => seenOf(one, direction)) };
           const open = own.find((one) => allowsItself(one, isIn ? one.inbound : one.outbound));
-          if (open !== undefined) return pass(`${open.id} does`, said);
+          if (open !== undefined)
+            return pass(
+              `${open.id} ${open.name} allows all traffic ${isIn ? 'from' : 'to'} itself`,
+              said,
+            );
           const [first = 'GROUP'] = groups;
           const word = shellWord(first);
-          return fail(`none of ${groups.join(', ') || 'its groups'} does`, {
-            ...said,
-            mend: [
-              `aws ec2 ${authorize} --group-id ${word} --ip-permissions 'IpProtocol=-1,UserIdGroupPairs=[{GroupId=${first.replaceAll("'", '')}}]'`,
-            ],
-          });
+          return fail(
+            `${groups.join(', ') || 'no group'} does not allow all traffic ${isIn ? 'from' : 'to'} itself`,
+            {
+              ...said,
+              mend: [
+                `aws ec2 ${authorize} --group-id ${word} --ip-permissions 'IpProtocol=-1,UserIdGroupPairs=[{GroupId=${first.replaceAll("'", '')}}]'`,
+              ],
+            },
+          );
         }),
       ),
   };
@@ -117,7 +124,7 @@ const perCard: Rule<AccountFacts> = {
     eachInstanceWithEfa(facts, (_instance, own, said) => {
       const cards = own.map(({ attachment }) => attachment?.cardIndex ?? 0);
       const twice = cards.find((card, i) => cards.indexOf(card) !== i);
-      if (twice === undefined) return pass(`on cards ${cards.join(', ')}`, said);
+      if (twice === undefined) return pass(`one EFA interface on card ${cards.join(', ')}`, said);
       return fail(`card ${twice} has several`, { ...said, mend: [perCard.mend] });
     }),
 };

@@ -18,8 +18,6 @@ export type InstanceFacts = {
   readonly zone: string;
   /** Of its placement group; empty: none. */
   readonly placementGroup: string;
-  /** What it booted by: `uefi`, `legacy-bios`; empty where it is not said. */
-  readonly bootMode: string;
 };
 
 export type ImageFacts = {
@@ -49,7 +47,6 @@ export type EniFacts = {
   readonly id: string;
   /** `interface`, `efa`, `efa-only`, `trunk`, ... */
   readonly kind: string;
-  readonly subnet: string;
   readonly vpc: string;
   readonly zone: string;
   readonly groups: readonly string[];
@@ -93,7 +90,6 @@ export type AclFacts = {
 export type SubnetFacts = {
   readonly id: string;
   readonly vpc: string;
-  readonly zone: string;
   readonly cidr: string;
   readonly available: number;
 };

@@ -2,7 +2,7 @@
 import { shellWord } from '../printable.ts';
 import { fail, judge, judgeEach, notApplicable, pass, type Rule, unknown } from '../rule.ts';
 import type { AccountFacts, ImageFacts, TypeFacts } from './facts.ts';
-import { about, eachInstance, imageOf, interfacesOf } from './walk.ts';
+import { about, eachInstance, imageOf, instanceOf, interfacesOf, typeNamed } from './walk.ts';
 
 const group = 'instances';
 const images = 'images';
@@ -90,6 +90,38 @@ const count: Rule<AccountFacts> = {
     ),
 };
 
+const queues: Rule<AccountFacts> = {
+  id: 'account-interface-queues',
+  group,
+  severity: 'note',
+  title: 'an interface has as many ENA queues as its type gives by default',
+  reason:
+    'Fewer queues leave vCPUs without one: packets per second end early. That may be wanted, where other interfaces have more.',
+  source: 'EC2 User Guide, "ENA queues"; DescribeInstanceTypes, DefaultEnaQueueCountPerInterface',
+  mend: 'aws ec2 modify-network-interface-attribute --network-interface-id ENI --attachment AttachmentId=ATTACHMENT,DefaultEnaQueueCount=true',
+  evaluate: (facts) =>
+    judgeEach(facts.interfaces, (eni) => {
+      const set = eni.attachment?.enaQueues ?? null;
+      const said = about('DescribeNetworkInterfaces', eni.id, `EnaQueueCount ${set ?? 'absent'}`);
+      if (eni.attachment === null) return notApplicable('it is not attached', said);
+      if (set === null) return pass('as many ENA queues as its type gives', said);
+      return judge(instanceOf(facts, eni), eni.id, (instance) => {
+        if (instance === null) return notApplicable('it is attached to no instance', said);
+        return judge(typeNamed(facts, instance.type), eni.id, ({ name, queues: usual }) => {
+          if (usual === null) return unknown(`how many ${name} has by default is not known`, said);
+          const text = `${set} queues, ${name} has ${usual} by default`;
+          if (set >= usual) return pass(text, said);
+          return fail(text, {
+            ...said,
+            mend: [
+              `aws ec2 modify-network-interface-attribute --network-interface-id ${shellWord(eni.id)} --attachment AttachmentId=ATTACHMENT,DefaultEnaQueueCount=true`,
+            ],
+          });
+        });
+      });
+    }),
+};
+
 const published: Rule<AccountFacts> = {
   id: 'account-type-catalogue',
   group,
@@ -98,7 +130,7 @@ const published: Rule<AccountFacts> = {
   reason:
     'Where they differ, what virtfn enforces and explains by its catalogue is not what this account gets.',
   source: "DescribeInstanceTypes; virtfn's catalogue",
-  mend: 'aws ec2 describe-instance-types > types.json   # virtfn types takes it in place of the catalogue',
+  mend: 'aws ec2 describe-instance-types --output json > mine.json && virtfn types --from mine.json',
   evaluate: (facts) =>
     judgeEach(facts.told, (own) => {
       const said = about('DescribeInstanceTypes', own.name, wordsOf(own));
@@ -225,6 +257,7 @@ export const instanceRules: readonly Rule<AccountFacts>[] = [
   ena,
   enhanced,
   count,
+  queues,
   published,
   imageEna,
   imageHvm,

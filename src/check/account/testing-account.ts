@@ -34,7 +34,6 @@ export const instance = (change: Partial<InstanceFacts> = {}): InstanceFacts => 
   sriovNetSupport: '',
   zone: 'eu-central-1a',
   placementGroup: 'near',
-  bootMode: 'uefi',
   ...change,
 });
 
@@ -63,7 +62,6 @@ export const attached = (change: Partial<AttachmentFacts> = {}): AttachmentFacts
 export const eni = (change: Partial<EniFacts> = {}): EniFacts => ({
   id: 'eni-1',
   kind: 'efa',
-  subnet: 'subnet-1',
   vpc: 'vpc-1',
   zone: 'eu-central-1a',
   groups: ['sg-efa'],
@@ -113,7 +111,6 @@ export const acl = (...own: readonly AclEntryFacts[]): AclFacts => ({
 export const subnet = (change: Partial<SubnetFacts> = {}): SubnetFacts => ({
   id: 'subnet-1',
   vpc: 'vpc-1',
-  zone: 'eu-central-1a',
   cidr: '10.0.0.0/24',
   available: 200,
   ...change,

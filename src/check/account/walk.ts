@@ -29,7 +29,7 @@ export function eachInstance(
       typeNamed(facts, instance.type),
       instance.id,
       (type, { seen }) => how(instance, type, { subject: instance.id, seen }),
-      ({ name, ena }) => `${name}: ENA ${ena}`,
+      ({ name, ena }) => `${instance.name || 'it'} is a ${name}: ENA ${ena}`,
     ),
   );
 }

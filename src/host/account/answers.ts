@@ -31,7 +31,6 @@ export const instanceFacts = (one: Instance): InstanceFacts => ({
   sriovNetSupport: one.SriovNetSupport ?? '',
   zone: one.Placement?.AvailabilityZone ?? '',
   placementGroup: one.Placement?.GroupName ?? '',
-  bootMode: one.CurrentInstanceBootMode ?? '',
 });
 
 export const imageFacts = (one: Image, isOwn: boolean): ImageFacts => ({
@@ -51,7 +50,6 @@ export function eniFacts(one: NetworkInterface): EniFacts {
   return {
     id: one.NetworkInterfaceId ?? '',
     kind: one.InterfaceType ?? 'interface',
-    subnet: one.SubnetId ?? '',
     vpc: one.VpcId ?? '',
     zone: one.AvailabilityZone ?? '',
     groups: (one.Groups ?? []).flatMap(({ GroupId }) => (GroupId === undefined ? [] : [GroupId])),
@@ -104,7 +102,6 @@ export const aclFacts = (one: NetworkAcl): AclFacts => ({
 export const subnetFacts = (one: Subnet): SubnetFacts => ({
   id: one.SubnetId ?? '',
   vpc: one.VpcId ?? '',
-  zone: one.AvailabilityZone ?? '',
   cidr: one.CidrBlock ?? '',
   available: one.AvailableIpAddressCount ?? 0,
 });

@@ -63,6 +63,9 @@ function whyNot(action: ReadAction, error: unknown): Fact<never> {
     )
   )
     throw new NoAccountError(`EC2 does not take these credentials: ${name}: ${message}`);
+  // The first question: where nobody answers, there is nothing to tell of an account.
+  if (action === 'DescribeInstances' && error instanceof Error && 'syscall' in error)
+    throw new NoAccountError(`EC2 cannot be reached: ${message}`);
   if (/UnauthorizedOperation|AccessDenied/.test(name))
     return unread(`ec2:${action} is not permitted`, at, [
       `# allow ec2:${action} to who asks; the managed policy AmazonEC2ReadOnlyAccess has all that is asked`,
