@@ -12,6 +12,7 @@ import { reasonNames } from '../../src/net/reasons.ts';
 import type { PciFunction } from '../../src/pci/function.ts';
 import type { PortOptions, SwitchPort } from '../../src/switch/port.ts';
 import { Switch } from '../../src/switch/switch.ts';
+import { receiveAll } from './received.ts';
 
 export type GuestOptions = {
   readonly memoryBytes?: number;
@@ -69,19 +70,9 @@ export class SimGuest {
     return sent;
   }
 
-  /** Takes what all receive queues hold, as copies, in queue order; posts buffers again. */
+  /** What all receive queues hold, as copies, in queue order. */
   receive(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    this.driver.poll();
-    for (const queue of this.driver.rx) {
-      while (queue.next()) {
-        const frame = new Uint8Array(queue.length);
-        queue.copy(frame, 0);
-        frames.push(frame);
-      }
-      queue.replenish();
-    }
-    return frames;
+    return receiveAll(this.driver);
   }
 
   /** What the switch counted for this port, by name; only what is not zero. */

@@ -14,6 +14,7 @@ import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { macBytes } from '../../src/net/ethernet.ts';
 import type { PortOptions, SwitchPort } from '../../src/switch/port.ts';
 import { mapped, SimLab } from './ena-lab.ts';
+import { receiveAll } from './received.ts';
 
 export type VfOptions = {
   readonly memoryBytes?: number;
@@ -76,19 +77,9 @@ export class VfGuest {
     return sent;
   }
 
-  /** Takes what all receive queues hold, as copies, in queue order; posts buffers again. */
+  /** What all receive queues hold, as copies, in queue order. */
   receive(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    this.driver.poll();
-    for (const queue of this.driver.rx) {
-      while (queue.next()) {
-        const frame = new Uint8Array(queue.length);
-        queue.copy(frame, 0);
-        frames.push(frame);
-      }
-      queue.replenish();
-    }
-    return frames;
+    return receiveAll(this.driver);
   }
 
   /** What the switch counted for this port, by name; only what is not zero. */

@@ -2,6 +2,7 @@
 import { aqCommand, numberCmd, numberResp, OPCODE, STATUS } from '../../defs/efa-admin.ts';
 import type { Rule } from '../../lib/diagnostics.ts';
 import type { Trace } from '../../lib/trace.ts';
+import { commandLine } from '../amazon/command-names.ts';
 import type { AddressHandle, AddressHandles } from './address-handles.ts';
 import type { CompletionQueues } from './completion-queues.ts';
 import type { EventQueues } from './event-queues.ts';
@@ -14,10 +15,7 @@ import type { Refusals } from './refusals.ts';
 import { efaRules } from './rules.ts';
 import type { Statistics } from './statistics.ts';
 
-const opcodeNames = new Map<number, string>(
-  Object.entries(OPCODE).map(([name, code]) => [code, name]),
-);
-const statusNames = Object.keys(STATUS);
+const line = commandLine(OPCODE, STATUS);
 
 export type CommandParts = {
   readonly profile: EfaProfile;
@@ -51,11 +49,8 @@ export class Commands {
     this.#head.load(command, 0);
     const { opcode } = this.#head;
     const status = this.#dispatch(opcode, command, answer);
-    this.#parts.trace?.(() => {
-      const name = opcodeNames.get(opcode) ?? `opcode ${opcode}`;
-      const about = name.endsWith('_FEATURE') ? ` ${this.#parts.features.nameOf(command)}` : '';
-      return `admin ${name}${about} -> ${statusNames[status] ?? status}`;
-    });
+    const { trace, features } = this.#parts;
+    trace?.(() => line(opcode, status, () => features.nameOf(command)));
     return status;
   }
 

@@ -2,15 +2,13 @@
 import { aqCommand, OPCODE, STATUS } from '../../defs/ena-admin.ts';
 import type { Diagnostics } from '../../lib/diagnostics.ts';
 import type { Trace } from '../../lib/trace.ts';
+import { commandLine } from '../amazon/command-names.ts';
 import type { Features } from './features.ts';
 import type { Queues } from './queues.ts';
 import { enaRules } from './rules.ts';
 import type { Statistics } from './statistics.ts';
 
-const opcodeNames = new Map<number, string>(
-  Object.entries(OPCODE).map(([name, code]) => [code, name]),
-);
-const statusNames = Object.keys(STATUS);
+const line = commandLine(OPCODE, STATUS);
 
 export type CommandParts = {
   readonly queues: Queues;
@@ -33,11 +31,8 @@ export class Commands {
     this.#head.load(command, 0);
     const { opcode } = this.#head;
     const status = this.#dispatch(opcode, command, answer);
-    this.#parts.trace?.(() => {
-      const name = opcodeNames.get(opcode) ?? `opcode ${opcode}`;
-      const about = name.endsWith('_FEATURE') ? ` ${this.#parts.features.nameOf(command)}` : '';
-      return `admin ${name}${about} -> ${statusNames[status] ?? status}`;
-    });
+    const { trace, features } = this.#parts;
+    trace?.(() => line(opcode, status, () => features.nameOf(command)));
     return status;
   }
 
