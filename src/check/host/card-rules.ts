@@ -40,7 +40,10 @@ const present: Rule<HostFacts> = {
       (found, ec2, about) => {
         const nics = found.filter(({ kind }) => kind !== 'efa');
         if (nics.length > 0)
-          return pass(nics.map(({ kind, address }) => `${kind} ${address}`).join(', '), about);
+          return pass(
+            `it has ${nics.map((one) => `${one.kind} ${one.address}`).join(', ')}`,
+            about,
+          );
         if (!ec2)
           return notApplicable('this is no instance of EC2, and has none of its cards', about);
         const byVf = valueIn(type)?.ena === 'unsupported' && valueIn(type)?.vf82599 === true;
@@ -71,7 +74,8 @@ const bound: Rule<HostFacts> = {
     judgeEach(cards, (card) =>
       judge(card.driver, card.address, (driver, about) => {
         const wanted = driverOf[card.kind];
-        if (driver === wanted) return pass(`${driver} drives ${card.kind} ${card.id}`, about);
+        if (driver === wanted)
+          return pass(`${driver}${versionOf(card)} drives ${card.kind} ${card.id}`, about);
         if (driver !== null && userSpace.includes(driver))
           return pass(`${driver} gives ${card.kind} ${card.id} to user space`, about);
         const what = driver === null ? 'no driver is bound' : `${driver} is bound`;
@@ -124,6 +128,13 @@ const llq: Rule<HostFacts> = {
       );
     }),
 };
+
+/** As the driver gives it for an interface of the card; a function without one does not say. */
+function versionOf({ interfaces }: CardFacts): string {
+  const [first] = valueIn(interfaces) ?? [];
+  const version = first === undefined ? null : valueIn(first.driverVersion);
+  return version === null ? '' : ` ${version}`;
+}
 
 const words = (value: readonly CardFacts[]): string =>
   value.length === 0

@@ -103,6 +103,7 @@ const stableNames: Rule<HostFacts> = {
         mend: [
           'grep -rE "ens[0-9]|enp[0-9]|eth[0-9]" /etc/netplan /etc/network /etc/systemd/network /etc/sysconfig',
           `sudo sed -i '/^GRUB_CMDLINE_LINUX=/s/"$/ net.ifnames=0"/' /etc/default/grub && sudo update-grub`,
+          '# Red Hat, Amazon Linux: sudo grubby --update-kernel=ALL --args=net.ifnames=0',
         ],
       });
     }),

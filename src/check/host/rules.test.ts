@@ -120,7 +120,7 @@ const cards: readonly Case[] = [
     isEc2: known(false, at),
   }),
   other('host-card-present', 'unknown', 'no sysfs', hostFacts({ cards: no })),
-  pass('host-driver-bound', 'ena', well),
+  pass('host-driver-bound', 'ena', well, /^ena 6\.12\S* drives ena 1d0f:ec20$/),
   pass(
     'host-driver-bound',
     'DPDK',
