@@ -14,6 +14,7 @@ import { addTypesCommand } from './types.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 import { addVpcCommand } from './vpc.ts';
+import { addWhatIfCommand } from './whatif.ts';
 
 const description =
   'Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances: ' +
@@ -50,6 +51,7 @@ function createProgram(exit: (code: number) => void): Command {
   addShellCommand(program, exit);
   addTraceCommand(program, exit);
   addVpcCommand(program, exit);
+  addWhatIfCommand(program, exit);
   addExplainCommand(program, exit);
   addCheckCommand(program, exit);
   addTypesCommand(program, exit);

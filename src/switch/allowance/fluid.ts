@@ -10,6 +10,8 @@ import type { Meter } from './meter.ts';
 export type Traffic = {
   readonly bytesPerNs: number;
   readonly bytesPerPacket: number;
+  /** Meters beside the gate's, with the part of the bytes that each sees. */
+  readonly more?: readonly { readonly meter: Meter; readonly share: number }[];
 };
 
 /** A time in which nothing changes. */
@@ -30,8 +32,13 @@ export function flowThrough(
   ns: number,
   tell: (stretch: Stretch) => void,
 ): void {
-  const meters = gate.packets === null ? gate.bytes : [...gate.bytes, gate.packets];
-  const unit = (meter: Meter): number => (meter === gate.packets ? 1 / traffic.bytesPerPacket : 1);
+  const { more = [] } = traffic;
+  const own = gate.packets === null ? gate.bytes : [...gate.bytes, gate.packets];
+  const meters = [...own, ...more.map(({ meter }) => meter)];
+  const unit = (meter: Meter): number =>
+    meter === gate.packets
+      ? 1 / traffic.bytesPerPacket
+      : (more.find((one) => one.meter === meter)?.share ?? 1);
   for (let left = ns; left > 0; ) {
     const limit = tightest(meters, unit, traffic.bytesPerNs);
     const pace = limit === null ? traffic.bytesPerNs : limit.perNs / unit(limit);
