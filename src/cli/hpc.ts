@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FaultSpec } from '../host/dataplane/nic-model.ts';
-import { type HpcReport, type HpcRun, runHpc } from '../host/lab/hpc.ts';
+import {
+  HPC_KERNELS,
+  type HpcKernel,
+  type HpcReport,
+  type HpcRun,
+  runHpc,
+} from '../host/lab/hpc.ts';
 import { HpcError } from '../host/lab/hpc-cluster.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
 import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
@@ -20,6 +26,7 @@ type HpcCliOptions = {
   turns: number;
   rounds: number;
   access?: 'llq' | 'polled' | 'posted';
+  kernel: HpcKernel;
   profile?: string;
   fabric?: FaultSpec;
   json?: boolean;
@@ -56,6 +63,9 @@ export function addHpcCommand(program: Command, exit: (code: number) => void): v
     .option('--rounds <n>', 'rounds of each measurement', whole(10, 100_000), 100)
     .addOption(
       new Option('--access <how>', 'how guests reach the EFA').choices(['llq', 'polled', 'posted']),
+    )
+    .addOption(
+      new Option('--kernel <series>', 'of the guests').choices(HPC_KERNELS).default(HPC_KERNELS[0]),
     )
     .option('--profile <name>', 'generation of the EFA: efa0 to efa3')
     .option('--fabric <faults>', FABRIC_HELP, fabric)
@@ -109,9 +119,10 @@ async function hpc(
   signal: AbortSignal,
 ): Promise<number> {
   const { guests = 2, ranks, turns, rounds, access, profile, fabric: faults, json } = options;
+  const series = options.kernel;
   const run: HpcRun = {
     ...{ guests: vpc?.instances.length ?? guests, ...(vpc !== undefined && { vpc }) },
-    ...{ ranksPerGuest: ranks, turns, rounds },
+    ...{ series, ranksPerGuest: ranks, turns, rounds },
     ...(access !== undefined && { access }),
     ...(profile !== undefined && { profile }),
     ...(faults !== undefined && { fabric: faults }),

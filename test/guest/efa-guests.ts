@@ -4,17 +4,17 @@ import type { TestContext } from 'node:test';
 import type { Vm } from '../../src/host/guest/guest-vm.ts';
 import { ensureRdmaImage } from '../../src/host/guest/rdma-image.ts';
 import { ensureTools } from '../../src/host/guest/tools.ts';
-import { HPC_KERNEL } from '../../src/host/lab/hpc.ts';
+import { HPC_KERNELS, type HpcKernel } from '../../src/host/lab/hpc.ts';
 import { HpcCluster, type HpcOptions, type HpcTools } from '../../src/host/lab/hpc-cluster.ts';
 import { cacheDirectory } from '../../src/host/packages/cache.ts';
 import { noProgress } from '../../src/host/packages/progress.ts';
 
 /** QEMU and the image, or null after the test was skipped with the reason. */
-async function toolsOrSkip(t: TestContext): Promise<HpcTools | null> {
+async function toolsOrSkip(t: TestContext, kernel: HpcKernel): Promise<HpcTools | null> {
   try {
     const { qemu } = await ensureTools({ kernels: [] });
     const options = { cache: cacheDirectory(), progress: noProgress };
-    return { qemu, image: await ensureRdmaImage(HPC_KERNEL, options), accelerator: 'tcg' };
+    return { qemu, image: await ensureRdmaImage(kernel, options), accelerator: 'tcg' };
   } catch (error) {
     if (process.env['CI'] !== undefined) throw error;
     t.skip(error instanceof Error ? error.message : String(error));
@@ -26,8 +26,9 @@ export async function withCluster(
   t: TestContext,
   options: Omit<HpcOptions, 'guests'>,
   act: (cluster: HpcCluster, a: Vm, b: Vm) => Promise<void>,
+  kernel: HpcKernel = HPC_KERNELS[0],
 ): Promise<void> {
-  const tools = await toolsOrSkip(t);
+  const tools = await toolsOrSkip(t, kernel);
   if (tools === null) return;
   const cluster = await HpcCluster.start({ guests: 2, ...options }, tools);
   try {

@@ -10,37 +10,42 @@ import { parseVpc } from '../../src/host/vpc/load.ts';
 import { noFaults } from '../../src/srd/faults.ts';
 import { both, inBackground, waitFor, withCluster } from './efa-guests.ts';
 
+// the driver of Linux 7 has counters of what was sent again
 test('on a fabric that loses 1 % and reorders, applications get what was sent', async (t) => {
   const fabric = { ...noFaults, seed: 7, lossPpm: 10_000, delayNs: 20_000, jitterNs: 200_000 };
-  await withCluster(t, { fabric }, async (cluster) => {
-    const counts = async (): Promise<Record<string, number>> => {
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      return cluster.ownCounters(0);
-    };
-    const grew = async (before: Record<string, number>): Promise<void> => {
-      const after = await counts();
-      for (const name of ['fabric_lost', 'fabric_delayed', 'efa_retrans_pkts'])
-        assert.ok(
-          (after[name] ?? 0) > (before[name] ?? 0),
-          `${name}: ${before[name]}, then the same`,
-        );
-    };
-    await t.test('libfabric: messages up to 6 MiB', async () => {
-      await both(cluster, 'fi_pingpong -p efa -e rdm -m tagged -c -S all -I 3');
-      await grew({});
-    });
-    await t.test('MPI, 2 and 4 ranks', async () => {
-      for (const [perGuest, rounds] of [
-        [1, 50],
-        [2, 20],
-      ] as const) {
-        const before = await counts();
-        const { ranks, hosts, wrong } = await cluster.mpi('efa', perGuest, rounds);
-        assert.deepEqual([ranks, hosts, wrong], [2 * perGuest, 2, 0]);
-        await grew(before);
-      }
-    });
-  });
+  await withCluster(
+    t,
+    { fabric },
+    async (cluster) => {
+      /** What our side counts, which may be a fifth of a second old, and what the driver shows. */
+      const counts = async (): Promise<Record<string, number>> => {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        return { ...cluster.ownCounters(0), ...(await cluster.counters(0)) };
+      };
+      const grew = async (before: Record<string, number>): Promise<void> => {
+        const after = await counts();
+        for (const name of ['fabric_lost', 'fabric_delayed', 'efa_retrans_pkts', 'retrans_pkts'])
+          assert.ok((after[name] ?? 0) > (before[name] ?? 0), `${name}: ${after[name]}`);
+        assert.equal(after['retrans_pkts'], after['efa_retrans_pkts']);
+      };
+      await t.test('libfabric: messages up to 6 MiB', async () => {
+        await both(cluster, 'fi_pingpong -p efa -e rdm -m tagged -c -S all -I 3');
+        await grew({});
+      });
+      await t.test('MPI, 2 and 4 ranks', async () => {
+        for (const [perGuest, rounds] of [
+          [1, 50],
+          [2, 20],
+        ] as const) {
+          const before = await counts();
+          const { ranks, hosts, wrong } = await cluster.mpi('efa', perGuest, rounds);
+          assert.deepEqual([ranks, hosts, wrong], [2 * perGuest, 2, 0]);
+          await grew(before);
+        }
+      });
+    },
+    '7',
+  );
 });
 
 const sender = 'ib_write_bw -c SRD -D 40 -s 4096 -F -d efa_0 -x 0';

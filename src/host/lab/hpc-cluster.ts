@@ -140,7 +140,7 @@ export class HpcCluster {
     const names = this.#members.map(({ name, address }) => `${address} ${name}\\n`).join('');
     await vm.run(
       `ip link set lo up && printf '${names}' >> /etc/hosts && mkdir -p /dev/shm &&
-       mount -t tmpfs shm /dev/shm && modprobe efa &&
+       mount -t tmpfs shm /dev/shm && modprobe ib_uverbs && modprobe efa &&
        { setsid virtfn-rsh serve > /tmp/rsh.log 2>&1 < /dev/null & }`,
     );
   }

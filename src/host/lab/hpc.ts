@@ -3,20 +3,13 @@
  * perftest over EFA and over Soft-RoCE on ENA. It looks at what the EFAs carried meanwhile, so that
  * nobody has to believe that they did.
  */
-import { explainFabric } from '../../vpc/explain-fabric.ts';
-import type { VpcModel } from '../../vpc/model.ts';
 import { chooseAccelerator } from '../guest/accelerator.ts';
 import { ensureRdmaImage } from '../guest/rdma-image.ts';
 import { ensureTools } from '../guest/tools.ts';
 import { cacheDirectory } from '../packages/cache.ts';
 import type { Progress } from '../packages/progress.ts';
-import {
-  HpcCluster,
-  HpcError,
-  type HpcOptions,
-  type MpiResult,
-  type MpiTransport,
-} from './hpc-cluster.ts';
+import { addCarried, checkFabric } from './hpc-checks.ts';
+import { HpcCluster, type HpcOptions, type MpiResult, type MpiTransport } from './hpc-cluster.ts';
 import {
   addSoftRoce,
   perftest,
@@ -27,8 +20,9 @@ import {
 import { hostFacts } from './machine.ts';
 
 export const HPC_TRANSPORTS: readonly MpiTransport[] = ['efa', 'tcp'];
-/** The kernel series that `efa.ko` is compiled for. */
-export const HPC_KERNEL = '6.12';
+/** Kernel series that `efa.ko` is compiled for, the usual one first. */
+export const HPC_KERNELS = ['6.12', '7'] as const;
+export type HpcKernel = (typeof HPC_KERNELS)[number];
 
 export type HpcReport = {
   readonly machine: ReturnType<typeof hostFacts>;
@@ -53,10 +47,9 @@ export type HpcRun = HpcOptions & {
   /** How often each transport has its turn. */
   readonly turns: number;
   readonly rounds: number;
+  readonly series?: HpcKernel;
 };
 
-/** Payload that MPI's turns move at the very least, in each guest. */
-const leastBytes = 1 << 16;
 const writers: readonly (string | undefined)[] = [undefined, 'efa2', 'efa3'];
 
 /** @throws SetupError, HpcError: also when MPI ran, and its data went another way than by EFA */
@@ -67,11 +60,11 @@ export async function runHpc(
   signal?: AbortSignal,
 ): Promise<HpcReport> {
   if (run.vpc !== undefined) checkFabric(run.vpc);
+  const { ranksPerGuest, turns, rounds, series = HPC_KERNELS[0], ...options } = run;
   const cache = cacheDirectory();
   const { qemu } = await ensureTools({ kernels: [], progress, ...(signal && { signal }) });
-  const image = await ensureRdmaImage(HPC_KERNEL, { cache, progress, signal });
+  const image = await ensureRdmaImage(series, { cache, progress, signal });
   const { accelerator } = await chooseAccelerator('auto', { qemu, image, cache, progress });
-  const { ranksPerGuest, turns, rounds, ...options } = run;
   step(`Booting ${options.guests} guests, each with an ENA and an EFA`);
   const cluster = await HpcCluster.start(options, { qemu, image, accelerator }, signal);
   // a measurement need not be waited for: without guests it ends too
@@ -105,19 +98,6 @@ export async function runHpc(
   }
 }
 
-/** Whether all instances' EFAs reach each other, before anything is booted. @throws HpcError */
-function checkFabric(vpc: VpcModel): void {
-  for (const { name: from } of vpc.instances)
-    for (const { name: to } of vpc.instances) {
-      if (from === to) continue;
-      const { closed, hint } = explainFabric(vpc, from, to);
-      if (closed !== null)
-        throw new HpcError(
-          `EFA does not get from ${from} to ${to}: it ends at the ${closed.gate} of ${closed.at}. ${hint?.text ?? ''}`,
-        );
-    }
-}
-
 /** By guest: bytes of payload, by the counters of its driver. */
 async function carried(cluster: HpcCluster): Promise<number[]> {
   const all: number[] = [];
@@ -126,18 +106,6 @@ async function carried(cluster: HpcCluster): Promise<number[]> {
     all.push(tx_bytes + rx_bytes);
   }
   return all;
-}
-
-/** @throws HpcError when an EFA had nothing to do with it */
-function addCarried(sums: number[], before: readonly number[], after: readonly number[]): void {
-  for (const [i, sum] of sums.entries()) {
-    const grown = (after[i] ?? 0) - (before[i] ?? 0);
-    if (grown < leastBytes)
-      throw new HpcError(
-        `MPI said that it ran over EFA, but the EFA of guest ${i + 1} carried ${grown} bytes.`,
-      );
-    sums[i] = sum + grown;
-  }
 }
 
 async function measureRdma(

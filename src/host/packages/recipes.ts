@@ -109,7 +109,14 @@ const PEERS = {
   only: /^(openvswitch-(common|switch|switch-dpdk)|dpdk-dev|ibverbs-providers|nftables|iproute2|lib(?!python|perl|stdc\+\+-).*(?<!-dev))$/,
   proof: /^usr\/bin\/dpdk-testpmd$/,
 };
-const BUILD_KERNEL = { proof: /^usr\/src\/linux-source-[^/]+\.tar/ };
+const BUILD_KERNEL = {
+  packages: [
+    ...['linux-image-amd64', 'linux-headers-amd64', 'linux-source'],
+    ...['make', 'gcc', 'libc6-dev', 'libopenmpi-dev', 'xz-utils', 'zstd', 'tar'],
+    ...['dash', 'bash', 'coreutils', 'findutils', 'diffutils', 'grep', 'sed', 'mawk'],
+  ],
+  proof: /^usr\/src\/linux-source-[^/]+\.tar/,
+};
 
 const DEBIAN: Recipe = {
   distribution: 'debian',
@@ -139,14 +146,8 @@ const DEBIAN: Recipe = {
     },
     rdma: RDMA,
     buildKernels: {
-      '6.12': {
-        ...BUILD_KERNEL,
-        packages: [
-          ...['linux-image-amd64', 'linux-headers-amd64', 'linux-source'],
-          ...['make', 'gcc', 'libc6-dev', 'libopenmpi-dev', 'xz-utils', 'zstd', 'tar'],
-          ...['dash', 'bash', 'coreutils', 'findutils', 'diffutils', 'grep', 'sed', 'mawk'],
-        ],
-      },
+      '6.12': BUILD_KERNEL,
+      '7': { ...BUILD_KERNEL, release: 'trixie-backports' },
     },
   },
 };
