@@ -17,8 +17,10 @@ type BenchOptions = {
   offline?: boolean;
 };
 
-const full = { rounds: 5, sliceMs: 250, latencySeconds: 60 };
-const quick = { rounds: 3, sliceMs: 60, latencySeconds: 3 };
+type Extent = Omit<BenchRequest, 'parts' | 'offline'> & { readonly without: readonly Part[] };
+
+const full: Extent = { rounds: 5, sliceMs: 250, latencySeconds: 60, without: [] };
+const quick: Extent = { rounds: 3, sliceMs: 60, latencySeconds: 3, without: ['guests'] };
 
 const help = `
 Parts:
@@ -49,7 +51,7 @@ export function addBenchCommand(program: Command, exit: (code: number) => void):
     )
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .addOption(new Option('--only <part...>', 'these parts only').choices(PARTS))
-    .option('--quick', 'short slices and few rounds: to see that it works')
+    .option('--quick', 'short slices, few rounds, no guests unless asked for: to see that it works')
     .option('--rounds <n>', 'how often everybody has a turn', whole(1, 1000))
     .option('--latency <seconds>', 'how long half load is watched', whole(1, 3600))
     .option('--record', 'write the result into docs/ of this checkout')
@@ -68,8 +70,7 @@ export function addBenchCommand(program: Command, exit: (code: number) => void):
 async function bench(options: BenchOptions, steps: Steps, signal: AbortSignal): Promise<number> {
   const base = options.quick === true ? quick : full;
   const request: BenchRequest = {
-    parts:
-      options.only === undefined ? PARTS : PARTS.filter((part) => options.only?.includes(part)),
+    parts: PARTS.filter((part) => options.only?.includes(part) ?? !base.without.includes(part)),
     rounds: options.rounds ?? base.rounds,
     sliceMs: base.sliceMs,
     latencySeconds: options.latency ?? base.latencySeconds,

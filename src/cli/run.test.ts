@@ -69,6 +69,8 @@ const wrong: [args: string[], sentence: RegExp][] = [
     ['nic', '--socket', 'x', '--model', 'efa', '--type', 'c6in.large'],
     /c6in\.large has no EFA; expected a type like c5n\.18xlarge/,
   ],
+  [['bench', '--only', 'speed'], /--only.*'speed' is invalid.*limits, path/],
+  [['bench', '--rounds', '0'], /Expected a whole number from 1 to 1000/],
   [['nic'], /no --socket was given/],
   [['nic', '--socket', 'x', '--model', 'igb'], /no NIC model 'igb'; expected: ena/],
   [

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Figure, ratioOf, spreadOf } from './figures.ts';
 import { withTables } from './history.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
+import { SwitchBed } from './switch-bed.ts';
 import { judge, verdictOn } from './targets.ts';
 import { type Contender, measureByTurns } from './turns.ts';
 
@@ -104,6 +105,14 @@ for (const spec of [
     const at = frame.length - 1;
     frame[at] = (frame[at] as number) ^ 1;
     assert.throws(() => bed.run(1), /byte \d+ of \d+ arrived changed/);
+  });
+
+for (const sums of [undefined, 'made', 'verified'] as const)
+  test(`the switch alone, sums ${sums ?? 'left alone'}: all frames arrive, and a changed byte is found`, () => {
+    const bed = new SwitchBed({ fabric: 'vpc', bytes: 300, flows: 5, ...(sums && { sums }) });
+    assert.ok(bed.run(1).frames > 0);
+    bed.firstFrame[299] = (bed.firstFrame[299] as number) ^ 1;
+    assert.throws(() => bed.run(1), /byte 299 of 300 arrived changed/);
   });
 
 test('the plain copy counts what it copies', () => {

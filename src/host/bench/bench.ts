@@ -1,5 +1,6 @@
 /** A whole bench: its parts in their order, and what comes of them. */
 
+import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabObserver } from '../lab/context.ts';
 import { type HostFacts, hostFacts, machineCpu } from '../lab/machine.ts';
@@ -81,7 +82,8 @@ export async function runBench(
     const byId = new Map(figures.map((figure) => [figure.id, figure]));
     return {
       ...{ when: started.toISOString(), machine: hostFacts(), request },
-      ...{ figures, ratios: ratiosOf(byId), targets: judge(byId), absent, notes },
+      ...{ figures, ratios: ratiosOf(byId), targets: judge(byId), notes },
+      absent: absent.map(({ what, why }) => ({ what, why: why.replaceAll(homedir(), '~') })),
     };
   } finally {
     removeTemporaryDirectory(directory);

@@ -6,6 +6,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { formatMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
+import { Allowance, type AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import { Switch } from '../../switch/switch.ts';
 import type { NetworkAcl, NetworkInterface, SecurityGroup, VpcModel } from '../../vpc/model.ts';
 import { Region } from '../../vpc/region.ts';
@@ -32,7 +33,17 @@ const place = (subnet: number, pair: number): Place => ({
   address: parseIpv4(text(subnet, pair)),
 });
 
-export function makeFabric({ fabric, pairs, flows }: PathSpec, clock: Clock): BenchFabric {
+/** Each limit is asked, and none is met. */
+const bandwidth = { baselineBps: 1e13, burstBps: 2e13, creditBits: 1e15 };
+const generous: AllowanceLimits = {
+  ...{ in: bandwidth, out: bandwidth, portBps: 2e13, flowBps: 1e13, packetsPerSecond: 1e10 },
+};
+
+export const generousAllowance = (now: number): Allowance => new Allowance(generous, now);
+
+type FabricSpec = Pick<PathSpec, 'fabric' | 'pairs' | 'flows'>;
+
+export function makeFabric({ fabric, pairs, flows }: FabricSpec, clock: Clock): BenchFabric {
   if (fabric === 'bridge') return { network: new Switch({ clock }), hopTo: ({ mac }) => mac };
   const connections = powerOfTwo(2 * pairs * flows);
   const { network } = new Region({

@@ -5,6 +5,7 @@ import { inlineWholePath } from '../dataplane/engine.ts';
 import { LatencyBed } from './latency-bed.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
 import type { Job } from './path-spec.ts';
+import { SwitchBed } from './switch-bed.ts';
 
 const CHANNEL = 3;
 
@@ -18,10 +19,12 @@ channel.write('{"ready":true}\n');
 for await (const line of createInterface({ input: channel }))
   channel.write(`${JSON.stringify(await bed.run(Number(line)))}\n`);
 
-function bedOf(what: Job): PathBed | CopyBed | LatencyBed {
+function bedOf(what: Job): PathBed | SwitchBed | CopyBed | LatencyBed {
   switch (what.kind) {
     case 'path':
       return new PathBed(what.spec);
+    case 'switch':
+      return new SwitchBed(what.spec);
     case 'copy':
       return new CopyBed(what.spec);
     case 'latency':

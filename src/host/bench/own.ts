@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { FigureSpec } from './figures.ts';
 import { mpps } from './native.ts';
-import type { Job, LatencySlice, PathSpec, Slice } from './path-spec.ts';
+import type { Job, LatencySlice, PathSpec, Slice, SwitchSpec } from './path-spec.ts';
 import { SlicedProcess } from './sliced-process.ts';
 import type { Contender } from './turns.ts';
 
@@ -18,6 +18,18 @@ export async function pathContender(
   return jobContender(
     { id, title, unit: 'Mpps', bytes: whole.bytes },
     { kind: 'path', spec: whole },
+  );
+}
+
+export async function switchContender(
+  id: string,
+  title: string,
+  spec: Partial<SwitchSpec>,
+): Promise<Contender> {
+  const whole: SwitchSpec = { fabric: 'vpc', bytes: 64, flows: usual.flows, ...spec };
+  return jobContender(
+    { id, title, unit: 'Mpps', bytes: whole.bytes },
+    { kind: 'switch', spec: whole },
   );
 }
 

@@ -1,9 +1,9 @@
 /** The data path without guests: by the size of frames, by flows, by functions; beside copies and C. */
 
 import { mpps, type Native, nativeContender, programOf } from './native.ts';
-import { copyContender, pathContender } from './own.ts';
+import { copyContender, pathContender, switchContender } from './own.ts';
 import { type Group, startAll } from './parts.ts';
-import type { PathSpec } from './path-spec.ts';
+import type { PathSpec, SwitchSpec } from './path-spec.ts';
 
 /** A TCP frame of 64 KiB, and its segments at the MTUs of 1500 and 9001. */
 export const tsoBytes = 65_054;
@@ -98,4 +98,30 @@ const functions: Group = {
     ),
 };
 
-export const pathGroups: readonly Group[] = [sizes, flows, functions];
+const alone = (id: string, what: string, spec: Partial<SwitchSpec>) => ({
+  what,
+  start: () => switchContender(id, what, spec),
+});
+
+/** The switch without devices: what is left is what those cost. */
+const theSwitch: Group = {
+  name: 'switch alone',
+  start: (_, absent) =>
+    startAll(
+      [
+        ...[64, 1500].flatMap((bytes) => [
+          alone(`switch.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
+          alone(`switch.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
+          alone(`switch.made.${bytes}`, `Ethernet, ${bytes} B, sums made`, {
+            ...{ fabric: 'bridge', bytes, sums: 'made' },
+          }),
+          alone(`switch.verified.${bytes}`, `Ethernet, ${bytes} B, sums made and verified`, {
+            ...{ fabric: 'bridge', bytes, sums: 'verified' },
+          }),
+        ]),
+      ],
+      absent,
+    ),
+};
+
+export const pathGroups: readonly Group[] = [sizes, flows, functions, theSwitch];

@@ -1,7 +1,7 @@
 /** The data path beside programs that do the same job: Open vSwitch, DPDK's drivers, Linux itself. */
 import { kernelContender } from './kernel-peer.ts';
 import { type OvsRules, OvsSwitch, ovsContender } from './ovs.ts';
-import { pathContender } from './own.ts';
+import { pathContender, switchContender } from './own.ts';
 import { type Group, type Site, startAll } from './parts.ts';
 import type { PathSpec } from './path-spec.ts';
 import { PeerPrograms } from './peer-programs.ts';
@@ -40,6 +40,13 @@ const openVSwitch: Group = {
           [
             own(`ovs.own.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
             own(`ovs.own.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
+            {
+              what: `VPC's switch alone, ${bytes} B`,
+              start: () =>
+                switchContender(`ovs.own.switch.${bytes}`, `VPC's switch alone, ${bytes} B`, {
+                  bytes,
+                }),
+            },
           ],
           absent,
         )),

@@ -5,6 +5,7 @@
  */
 import { MonotonicClock } from '../../lib/clock.ts';
 import { copyBytes } from '../../net/copy.ts';
+import { cpuNs } from './cpu-time.ts';
 import { type BenchFabric, makeFabric, receiverAt, senderAt } from './fabrics.ts';
 import {
   flowOf,
@@ -26,12 +27,6 @@ const usuallyEvery = 1009;
 const lookEvery = 64;
 
 const warmUpMs = 800;
-
-/** CPU time of this process. User and system together: only their sum is exact. */
-export function cpuNs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) * 1000;
-}
 
 export class PathBed {
   readonly spec: PathSpec;

@@ -9,10 +9,9 @@ import { formatMac } from '../../net/ethernet.ts';
 import { ipv4 } from '../../net/ipv4.ts';
 import { tcp } from '../../net/tcp.ts';
 import type { PciFunction } from '../../pci/function.ts';
-import { Allowance, type AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import type { Switch } from '../../switch/switch.ts';
 import { createNic, modelOf } from '../dataplane/models.ts';
-import type { Place } from './fabrics.ts';
+import { generousAllowance, type Place } from './fabrics.ts';
 import type { PathSpec } from './path-spec.ts';
 
 /** The transmit queue as the bench drives it; a frame lies in the arena until it is done. */
@@ -47,12 +46,6 @@ const jumboMtu = 9001;
 const jumboBufferBytes = 4096;
 const linkMbps = 10_000;
 
-/** Each limit is asked, and none is met. */
-const bandwidth = { baselineBps: 1e13, burstBps: 2e13, creditBits: 1e15 };
-const generous: AllowanceLimits = {
-  ...{ in: bandwidth, out: bandwidth, portBps: 2e13, flowBps: 1e13, packetsPerSecond: 1e10 },
-};
-
 export function makeEnd(
   spec: PathSpec,
   at: { place: Place; index: number; network: Switch; clock: Clock },
@@ -62,7 +55,7 @@ export function makeEnd(
   const name = `port${index}`;
   const port = network.addPort({
     ...{ name, mac: place.mac, mtu: modelOf(spec.nic).maxMtu },
-    ...(spec.fabric === 'vpc' && { allowance: new Allowance(generous, clock.now()) }),
+    ...(spec.fabric === 'vpc' && { allowance: generousAllowance(clock.now()) }),
   });
   const host = {
     ...{ memory: arena.memory, clock },

@@ -20,9 +20,16 @@ export type PathSpec = {
 /** The plain copy of the same frames, out of the same memory into the same memory. */
 export type CopySpec = { readonly bytes: number };
 
+/** The switch alone. */
+export type SwitchSpec = Pick<PathSpec, 'fabric' | 'bytes' | 'flows'> & {
+  /** The switch makes the sums, and where told the receiver has them verified. */
+  readonly sums?: 'made' | 'verified';
+};
+
 /** What a process that was started for it does on request. */
 export type Job =
   | { readonly kind: 'path'; readonly spec: PathSpec }
+  | { readonly kind: 'switch'; readonly spec: SwitchSpec }
   | { readonly kind: 'copy'; readonly spec: CopySpec }
   | { readonly kind: 'latency'; readonly spec: PathSpec };
 

@@ -73,6 +73,12 @@ const pairs: readonly Pair[] = [
         ...([`VPC, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
       ],
     ),
+    ...ovs.map(
+      ([rules, title]): Pair => [
+        ...([`ovs.own.switch.${bytes}`, `ovs.${rules}.${bytes}`] as const),
+        ...([`VPC's switch alone, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
+      ],
+    ),
     ...dpdk.map(
       ([kind, title]): Pair => [
         ...([`dpdk.own.bridge.${bytes}`, `dpdk.${kind}.${bytes}`] as const),
@@ -89,6 +95,20 @@ const pairs: readonly Pair[] = [
       ],
     ),
   ),
+  ...[64, 1500].flatMap((bytes): Pair[] => [
+    ...(
+      [
+        ['vpc', "a VPC's gates"],
+        ['made', 'sums made'],
+        ['verified', 'sums verified'],
+      ] as const
+    ).map(
+      ([what, title]): Pair => [
+        ...([`switch.${what}.${bytes}`, `switch.bridge.${bytes}`] as const),
+        ...([`switch alone, ${bytes} B, ${title}, to Ethernet`, 'peer'] as const),
+      ],
+    ),
+  ]),
   ['guest.ena.rtt.p50', 'guest.limit.socket', 'in guests, RTT p50: ENA to a socket', 'limit'],
   ['guest.ena.tcp1.ab', 'guest.limit.copy', 'in guests, TCP, 1 flow: ENA to memcpy', 'limit'],
   ['latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
