@@ -19,7 +19,7 @@ type BenchOptions = {
 
 type Extent = Omit<BenchRequest, 'parts' | 'offline'> & { readonly without: readonly Part[] };
 
-const full: Extent = { rounds: 5, sliceMs: 250, latencySeconds: 60, without: [] };
+const full: Extent = { rounds: 5, sliceMs: 200, latencySeconds: 60, without: [] };
 const quick: Extent = { rounds: 3, sliceMs: 60, latencySeconds: 3, without: ['guests'] };
 
 const help = `

@@ -29,6 +29,7 @@ Examples:
   $ virtfn trace --dropped          what a running lab or nic loses, and why
   $ virtfn check host               is this machine ready for Enhanced Networking?
   $ virtfn types c6in.large         what EC2 gives an instance of this type
+  $ virtfn bench --quick            the data path beside its peers and what the machine can do
   $ virtfn help lab                 everything about a command`;
 
 function createProgram(exit: (code: number) => void): Command {

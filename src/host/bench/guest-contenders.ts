@@ -8,7 +8,7 @@ import type { Contender } from './turns.ts';
 
 /** iperf3 counts in whole seconds. */
 const seconds = 1;
-const pings = 400;
+const pings = 300;
 /** Of payload: with them frames have 64 and 1442 bytes. */
 const payloads = [
   { id: 'udp64', title: 'UDP 64 B', bytes: 18 },

@@ -88,6 +88,9 @@ const functions: Group = {
           own(`functions.${2 * pairs}`, `VPC, 64 B, ${2 * pairs} functions`, { pairs }),
         ),
         ...[64, 1500].flatMap((bytes) => [
+          own(`llq.${bytes}`, `ENA with LLQ, Ethernet, ${bytes} B`, {
+            ...{ fabric: 'bridge', llq: true, bytes },
+          }),
           own(`ena.${bytes}`, `ENA, Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
           own(`82599vf.${bytes}`, `82599 VF, Ethernet, ${bytes} B`, {
             ...{ nic: '82599vf', fabric: 'bridge', bytes },

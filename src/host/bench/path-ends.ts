@@ -69,6 +69,7 @@ export function makeEnd(
   const nic = {
     ...{ name, socket: '', mac: formatMac(place.mac), linkMbps, queuePairs: 1 },
     ...(profile !== undefined && { profile }),
+    ...(spec.llq === true && { access: 'llq' as const }),
   };
   const fn = createNic(spec.nic, nic, { host, port });
   const isJumbo = spec.bytes > 1514;
@@ -86,7 +87,10 @@ type Ends = (
 
 /** Frames are described where they lie, as a guest's are. */
 const enaEnds: Ends = (fn, arena, { spec, mtu, bufferBytes }) => {
-  const driver = new EnaDriver(fn, arena, { mtu, rxBufferBytes: bufferBytes, txBufferBytes: 64 });
+  const driver = new EnaDriver(fn, arena, {
+    ...{ mtu, rxBufferBytes: bufferBytes, txBufferBytes: 64 },
+    placement: spec.llq === true ? 'device' : 'host',
+  });
   driver.start();
   const [tx, rx] = [driver.tx[0], driver.rx[0]];
   if (tx === undefined || rx === undefined) throw new Error('the driver has no queues');

@@ -11,6 +11,8 @@ export type PathSpec = {
   readonly mss?: number;
   /** The generation profile; the model's default if absent. */
   readonly profile?: string;
+  /** The driver's transmit ring lies in the function's memory (ENA's low-latency queue). */
+  readonly llq?: boolean;
   /** Senders and receivers, two functions each. */
   readonly pairs: number;
   /** Of each pair; one frame of each in turn. */

@@ -109,6 +109,8 @@ const pairs: readonly Pair[] = [
       ],
     ),
   ]),
+  ['llq.64', 'ena.64', 'ENA with LLQ to ENA without, 64 B', 'peer'],
+  ['llq.1500', 'ena.1500', 'ENA with LLQ to ENA without, 1500 B', 'peer'],
   ['guest.ena.rtt.p50', 'guest.limit.socket', 'in guests, RTT p50: ENA to a socket', 'limit'],
   ['guest.ena.tcp1.ab', 'guest.limit.copy', 'in guests, TCP, 1 flow: ENA to memcpy', 'limit'],
   ['latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
