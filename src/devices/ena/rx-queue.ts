@@ -3,6 +3,7 @@
  * and completes them, one completion entry per buffer.
  */
 import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc } from '../../defs/ena-io.ts';
+import { bigCount } from '../../lib/big-count.ts';
 import { ethernet } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
@@ -33,8 +34,8 @@ export class RxQueue {
   readonly shape: SubmissionQueueShape;
   readonly cq: CompletionQueue;
   /** Received since the queue was made. */
-  packets = 0;
-  bytes = 0;
+  packets: number = bigCount;
+  bytes: number = bigCount;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
   readonly #desc = rxDesc.create();
@@ -53,6 +54,8 @@ export class RxQueue {
     host: QueueHost,
     maxDescsPerPacket: number,
   ) {
+    this.packets = 0;
+    this.bytes = 0;
     this.shape = shape;
     this.cq = cq;
     this.#host = host;

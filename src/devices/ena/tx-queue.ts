@@ -4,6 +4,7 @@
  */
 import { COMPLETION_POLICY } from '../../defs/ena-admin.ts';
 import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
+import { bigCount } from '../../lib/big-count.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
 import { checksum, type Frame } from '../../net/frame.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
@@ -72,8 +73,8 @@ export class TxQueue implements Sendable {
   readonly shape: TxQueueShape;
   readonly cq: CompletionQueue;
   /** Sent since the queue was made. */
-  packets = 0;
-  bytes = 0;
+  packets: number = bigCount;
+  bytes: number = bigCount;
   readonly #host: QueueHost;
   readonly #ring: GuestRing;
   readonly #entry: EntryShape;
@@ -97,6 +98,8 @@ export class TxQueue implements Sendable {
 
   /** `memory` holds the ring: the guest's, or the device's own for a low-latency queue. */
   constructor(shape: TxQueueShape, memory: GuestMemory, cq: CompletionQueue, host: QueueHost) {
+    this.packets = 0;
+    this.bytes = 0;
     this.shape = shape;
     this.cq = cq;
     this.#host = host;

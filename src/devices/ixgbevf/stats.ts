@@ -3,15 +3,24 @@
  * included; packets wrap at 32 bits, octets at 36. Octets include the check sequence.
  */
 
+import { bigCount } from '../../lib/big-count.ts';
+
 /** What the wire adds to a frame. */
 const fcsBytes = 4;
 
 export class VfStats {
-  rxPackets = 0;
-  rxOctets = 0;
+  rxPackets: number = bigCount;
+  rxOctets: number = bigCount;
   rxMulticasts = 0;
-  txPackets = 0;
-  txOctets = 0;
+  txPackets: number = bigCount;
+  txOctets: number = bigCount;
+
+  constructor() {
+    this.rxPackets = 0;
+    this.rxOctets = 0;
+    this.txPackets = 0;
+    this.txOctets = 0;
+  }
 
   received(bytes: number, isMulticast: boolean): void {
     this.rxPackets++;

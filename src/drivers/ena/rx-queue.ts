@@ -6,6 +6,7 @@
  */
 import { RX_CDESC_TIMESTAMP_WORD, rxCdesc, rxDesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
+import { bigCount } from '../../lib/big-count.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
 
@@ -44,8 +45,8 @@ export class RxQueue {
   /** Descriptors written, modulo 2^16: the doorbell's value. */
   tail = 0;
   phase = 1;
-  receivedFrames = 0;
-  receivedBytes = 0;
+  receivedFrames: number = bigCount;
+  receivedBytes: number = bigCount;
   /** A reset reason: the device did what it must not. 0 while all is well. */
   fault = 0;
 
@@ -81,6 +82,8 @@ export class RxQueue {
 
   constructor(mmio: EnaMmio, arena: DmaArena, spec: RxQueueSpec) {
     const { depth, bufferBytes } = spec;
+    this.receivedFrames = 0;
+    this.receivedBytes = 0;
     this.spec = spec;
     this.#mmio = mmio;
     this.#bytes = arena.bytes;

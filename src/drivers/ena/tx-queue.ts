@@ -8,6 +8,7 @@
  */
 import { TX_CDESC_TIMESTAMP_WORD, txCdesc, txDesc } from '../../defs/ena-io.ts';
 import { resetReasons } from '../../defs/ena-regs.ts';
+import { bigCount } from '../../lib/big-count.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { addressHi, addressLo, type DmaArena } from '../dma-arena.ts';
 import type { EnaMmio } from './mmio.ts';
@@ -61,9 +62,9 @@ export class TxQueue {
   cqIndex = 0;
   doorbellOffset = 0;
   unmaskOffset = 0;
-  sentFrames = 0;
-  sentBytes = 0;
-  completedFrames = 0;
+  sentFrames: number = bigCount;
+  sentBytes: number = bigCount;
+  completedFrames: number = bigCount;
   /** When the packet that was reaped last was sent: device time, or 0. */
   stampLo = 0;
   stampHi = 0;
@@ -100,6 +101,9 @@ export class TxQueue {
 
   constructor(mmio: EnaMmio, arena: DmaArena, spec: TxQueueSpec) {
     const { depth, llq } = spec;
+    this.sentFrames = 0;
+    this.sentBytes = 0;
+    this.completedFrames = 0;
     this.spec = spec;
     this.ring = new TxRing(depth, llq?.shape ?? hostEntry);
     this.#mmio = mmio;

@@ -3,6 +3,7 @@
  * driver. A burst is sent, received and given back; each pair of functions has its turn. Every
  * 1009th frame is compared byte by byte, and every frame must arrive.
  */
+import { bigCount } from '../../lib/big-count.ts';
 import { MonotonicClock } from '../../lib/clock.ts';
 import { copyBytes } from '../../net/copy.ts';
 import { cpuNs } from './cpu-time.ts';
@@ -18,15 +19,15 @@ import {
 } from './frames.ts';
 import { type End, makeEnd } from './path-ends.ts';
 import type { CopySpec, PathSpec, Slice } from './path-spec.ts';
+import { warmUp } from './warm-up.ts';
 
 const burst = 32;
 /** Fewer at once where each becomes dozens of segments. */
 const largeBurst = 8;
 const usuallyEvery = 1009;
+const copyWarmUpMs = 200;
 /** Bursts between two looks at the time. */
 const lookEvery = 64;
-
-const warmUpMs = 800;
 
 export class PathBed {
   readonly spec: PathSpec;
@@ -49,8 +50,10 @@ export class PathBed {
   /** Until the code is compiled, and each flow is known. */
   warmUp(): void {
     const { flows, pairs } = this.spec;
-    do this.run(warmUpMs);
-    while (this.arrived < flows * pairs);
+    warmUp(
+      (ms) => this.run(ms),
+      () => this.arrived >= flows * pairs,
+    );
   }
 
   /** Sends for at least so long. Throws when a frame is lost or changed. */
@@ -91,8 +94,8 @@ export class PathBed {
 export class Pair {
   sent = 0;
   /** Of payload: headers are repeated where a frame is cut up. */
-  bytesReceived = 0;
-  bytesExpected = 0;
+  bytesReceived: number = bigCount;
+  bytesExpected: number = bigCount;
   /** Frames or segments that have arrived. */
   received = 0;
   readonly #spec: PathSpec;
@@ -108,6 +111,8 @@ export class Pair {
 
   constructor(spec: PathSpec, [from, to]: readonly [End, End], hop: number, checkEvery: number) {
     this.#spec = spec;
+    this.bytesReceived = 0;
+    this.bytesExpected = 0;
     this.#checkEvery = checkEvery;
     this.#from = from;
     this.#to = to;
@@ -200,7 +205,7 @@ export class CopyBed {
   }
 
   warmUp(): void {
-    this.run(warmUpMs / 4);
+    this.run(copyWarmUpMs);
   }
 
   run(ms: number): Slice {
