@@ -64,7 +64,7 @@ export class OvsSwitch {
     const file = join(own, 'conf.db');
     await programs.run('usr/bin/ovsdb-tool', ['create', file, schema], { directory: own });
     const start = (program: string, args: readonly string[]): Promise<Child> => {
-      const [command = '', ...prefix] = programs.command(program, own);
+      const [command = '', ...prefix] = programs.isolated(program, own);
       const log = `--log-file=${join(own, `${args.length}.log`)}`;
       return spawnChild(command, [...prefix, ...args, log, '-vconsole:off'], 0);
     };

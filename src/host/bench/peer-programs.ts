@@ -24,6 +24,15 @@ export class PeerPrograms {
     this.versions = versions;
   }
 
+  /**
+   * A command line that runs `program` with its files in `directory`, in a network namespace of its
+   * own: a switch makes interfaces, and the machine's are none of its business. Ends with this process.
+   */
+  isolated(program: string, directory: string): string[] {
+    const namespaces = ['/usr/bin/unshare', '-rn', 'setpriv', '--pdeathsig', 'KILL', '--'];
+    return [...namespaces, ...this.command(program, directory)];
+  }
+
   /** A command line that runs `program` with its files in `directory`. */
   command(program: string, directory: string): string[] {
     const names = ['OVS_RUNDIR', 'OVS_LOGDIR', 'OVS_DBDIR', 'OVS_SYSCONFDIR', 'RUNTIME_DIRECTORY'];

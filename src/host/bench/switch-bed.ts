@@ -12,11 +12,11 @@ import { cpuNs } from './cpu-time.ts';
 import { generousAllowance, makeFabric, receiverAt, senderAt } from './fabrics.ts';
 import { payloadByte, setFlow, udpHeaderBytes, writeFrame } from './frames.ts';
 import type { Slice, SwitchSpec } from './path-spec.ts';
+import { warmUp } from './warm-up.ts';
 
 const burst = 32;
 const slots = 256;
 const lookEvery = 64;
-const warmUpMs = 800;
 /** Of each frame, as a device has it in its private copy. */
 const headBytes = 128;
 
@@ -93,8 +93,10 @@ export class SwitchBed {
   }
 
   warmUp(): void {
-    do this.run(warmUpMs);
-    while (this.#sent < this.#spec.flows);
+    warmUp(
+      (ms) => this.run(ms),
+      () => this.#sent >= this.#spec.flows,
+    );
   }
 
   /** Sends for at least so long. Throws when a frame is lost, or its sums are not right. */
