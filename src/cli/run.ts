@@ -7,6 +7,7 @@ import { addHpcCommand } from './hpc.ts';
 import { addLabCommand } from './lab.ts';
 import { addNicCommand } from './nic.ts';
 import { addExplainCommand } from './reachability.ts';
+import { addSetupCommand } from './setup.ts';
 import { addShellCommand } from './shell.ts';
 import { paintFor } from './terminal.ts';
 import { addTraceCommand } from './trace.ts';
@@ -28,6 +29,7 @@ Examples:
   $ virtfn nic --socket vf0.sock    one ENA function for a VMM of your own
   $ virtfn trace --dropped          what a running lab or nic loses, and why
   $ virtfn check host               is this machine ready for Enhanced Networking?
+  $ virtfn check image disk.qcow2   will this image have its network on EC2?
   $ virtfn types c6in.large         what EC2 gives an instance of this type
   $ virtfn bench --quick            the data path beside its peers and what the machine can do
   $ virtfn help lab                 everything about a command`;
@@ -56,6 +58,7 @@ function createProgram(exit: (code: number) => void): Command {
   addExplainCommand(program, exit);
   addCheckCommand(program, exit);
   addTypesCommand(program, exit);
+  addSetupCommand(program, exit);
   return program;
 }
 

@@ -46,7 +46,7 @@ test('a Red Hat: Boot Loader Specification, dracut, NetworkManager', async () =>
     {
       [`boot/vmlinuz-${release}`]: 'kernel',
       [`boot/initramfs-${release}.img`]: dracut(/ena/),
-      'boot/grub2/grub.cfg': 'set default="${saved_entry}"\ninsmod blscfg\nblscfg\n',
+      'boot/grub2/grub.cfg': 'set default="$saved_entry"\ninsmod blscfg\nblscfg\n',
       'boot/grub2/grubenv': `# GRUB Environment Block\nsaved_entry=m-${release}\nkernelopts=${root}\n`,
       [`boot/loader/entries/m-${release}.conf`]: `title Rocky\nversion ${release}\nlinux /vmlinuz-${release}\noptions $kernelopts\n`,
       'etc/NetworkManager/system-connections/eth.nmconnection':

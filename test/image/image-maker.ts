@@ -76,9 +76,14 @@ export class ImageMaker {
     });
   }
 
-  /** Below the packages' root. */
+  /** Of the packages. */
   file(path: string): Buffer {
-    return readFileSync(join(this.#root, path));
+    return readFileSync(this.rooted(path));
+  }
+
+  /** Where a file of the packages is. */
+  rooted(path: string): string {
+    return join(this.#root, path);
   }
 
   tree(tree: Tree): string {

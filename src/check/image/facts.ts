@@ -24,6 +24,27 @@ export type ImageFacts = {
   readonly efa: EfaStack;
   /** Of a FreeBSD or Windows, whose drivers are files. */
   readonly drivers: Fact<readonly ForeignDriver[]>;
+  /** What it did when it was booted on these cards; absent: it was not booted. */
+  readonly boots?: readonly BootedCard[];
+};
+
+/** Seen from outside: by the card and by the network. */
+export type BootedCard = {
+  /** `ena`, `ena nitro-v5`, `82599vf`, `efa`. */
+  readonly card: string;
+  readonly seconds: number;
+  /** A driver has talked to the card. */
+  readonly driver: Fact<boolean>;
+  /** It has asked by DHCP. */
+  readonly asked: Fact<boolean>;
+  /** The leased address, if it was seen to send from it. */
+  readonly address: Fact<string | null>;
+  /** Status of the metadata service's first answer; null: it was not asked. */
+  readonly metadata: Fact<number | null>;
+  /** That its TCP shows; null: it has not used TCP. */
+  readonly mtu: Fact<number | null>;
+  /** The end of its serial console. */
+  readonly console: readonly string[];
 };
 
 export type ImageSource = {
@@ -31,6 +52,8 @@ export type ImageSource = {
   readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vpc' | 'directory' | 'tar';
   /** As the machine sees it; null: it has none. */
   readonly sizeBytes: number | null;
+  /** The file was compressed as a whole, and read from a copy. */
+  readonly compressed: boolean;
 };
 
 export type System = 'linux' | 'freebsd' | 'windows';

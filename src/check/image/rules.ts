@@ -1,6 +1,7 @@
 /** All rules on disk images, in the order of a report. */
 import type { Rule } from '../rule.ts';
 import { bootRules } from './boot-rules.ts';
+import { bootedRules } from './booted-rules.ts';
 import { driverRules } from './driver-rules.ts';
 import { efaRules } from './efa-rules.ts';
 import type { ImageFacts } from './facts.ts';
@@ -13,4 +14,5 @@ export const imageRules: readonly Rule<ImageFacts>[] = [
   ...versionRules,
   ...networkRules,
   ...efaRules,
+  ...bootedRules,
 ];

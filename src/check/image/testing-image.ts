@@ -1,6 +1,7 @@
 /** For tests: facts of an image that is well, to be changed by each case. */
 import { type Fact, known } from '../fact.ts';
 import type {
+  BootedCard,
   BootFacts,
   DriverFacts,
   DriverName,
@@ -110,7 +111,7 @@ export const efa = (change: Partial<EfaStack> = {}): EfaStack => ({
 });
 
 export const imageFacts = (change: Partial<ImageFacts> = {}): ImageFacts => ({
-  source: { path: 'disk.raw', format: 'raw', sizeBytes: 2 ** 30 },
+  source: { path: 'disk.raw', format: 'raw', sizeBytes: 2 ** 30, compressed: false },
   disk: known({ sizeBytes: 2 ** 30, table: 'gpt', bootCode: true, partitions: [] }, at),
   fileSystems: [{ device: 'gpt1', type: 'ext', uuid: 'abc-1', label: null, mountedAt: ['/'] }],
   system: 'linux',
@@ -131,3 +132,24 @@ export const withDrivers = (
   drivers: Partial<Record<DriverName, Fact<DriverFacts>>>,
   change: Partial<KernelFacts> = {},
 ): ImageFacts => imageFacts({ kernels: known([kernel(drivers, change)], at) });
+
+/** Booted on an ENA, with all well unless changed. */
+export const booted = (
+  change: Partial<BootedCard> = {},
+  image: ImageFacts = imageFacts(),
+): ImageFacts => ({
+  ...image,
+  boots: [
+    {
+      card: 'ena',
+      seconds: 20,
+      driver: known(true, at),
+      asked: known(true, at),
+      address: known('10.0.0.10', at),
+      metadata: known(200, at),
+      mtu: known(9001, at),
+      console: ['login:'],
+      ...change,
+    },
+  ],
+});

@@ -28,7 +28,7 @@ export async function openImage(
 ): Promise<OpenImage> {
   const place = existing(path);
   if (statSync(place).isDirectory()) {
-    const source: ImageSource = { path, format: 'directory', sizeBytes: null };
+    const source: ImageSource = { path, format: 'directory', sizeBytes: null, compressed: false };
     return { kind: 'tree', tree: new DirectoryTree(place), source, close: () => {} };
   }
   const directory = temporaryDirectory();
@@ -53,6 +53,7 @@ async function openFile(tools: ImageTools, opening: Opening): Promise<OpenImage>
   const { path, directory, progress } = opening;
   let { place } = opening;
   let kind: FileKind = fileKind(place);
+  const compressed = kind.kind === 'compressed';
   if (kind.kind === 'compressed') {
     progress(undefined, `decompressing ${kind.by}`);
     place = await decompressedCopy(tools, place, kind.by, directory);
@@ -67,7 +68,7 @@ async function openFile(tools: ImageTools, opening: Opening): Promise<OpenImage>
     format === 'raw'
       ? place
       : await rawCopy(tools, place, { format, sizeBytes }, directory, onDone);
-  const source: ImageSource = { path, format, sizeBytes: statSync(rawPath).size };
+  const source: ImageSource = { path, format, sizeBytes: statSync(rawPath).size, compressed };
   return { kind: 'disk', rawPath, disk: readPartitions(rawPath), source, close: opening.close };
 }
 
@@ -78,7 +79,7 @@ function openArchive({ path, close }: Opening, place: string): OpenImage {
       tree.close();
       close();
     };
-    const source: ImageSource = { path, format: 'tar', sizeBytes: null };
+    const source: ImageSource = { path, format: 'tar', sizeBytes: null, compressed: false };
     return { kind: 'tree', tree, source, close: closeAll };
   } catch (error) {
     if (error instanceof TreeError) throw new ImageError(`${path}: ${error.message}.`);

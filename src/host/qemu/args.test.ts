@@ -79,3 +79,14 @@ test('disks are never written to', () => {
   ]);
   assert.deepEqual(values(args, '-kernel'), []);
 });
+
+test('a disk on NVMe has the serial number of a volume, and a NIC the slot that it is named by', () => {
+  const disk = { path: '/d', format: 'raw', bus: 'nvme', mode: 'snapshot' } as const;
+  const args = machineArguments({ ...spec, boot: { kind: 'disk', disks: [disk] }, firstSlot: 5 });
+  const devices = values(args, '-device') as Record<string, unknown>[];
+  const [nvme] = devices.filter(({ driver }) => driver === 'nvme');
+  assert.match(String(nvme?.['serial']), /^vol/);
+  assert.equal(nvme?.['bootindex'], 0);
+  const [port] = devices.filter(({ driver }) => driver === 'pcie-root-port');
+  assert.equal(port?.['slot'], 5);
+});

@@ -40,7 +40,9 @@ export type BootSpec =
 
 export interface DiskSpec {
   path: string;
-  format: 'raw' | 'qcow2';
+  format: 'raw' | 'qcow2' | 'vmdk' | 'vpc';
+  /** What it is attached to; virtio if absent. Nitro instances have NVMe. */
+  bus?: 'virtio' | 'nvme';
   /** Writes go nowhere near the file: to a temporary overlay, which QEMU deletes. */
   mode: 'snapshot' | 'read-only';
 }
@@ -55,6 +57,8 @@ export interface MachineSpec {
   nics: readonly NicSpec[];
   /** Empty root ports, after those of `nics`. */
   hotplugPorts: number;
+  /** Slot of the first NIC, by which systemd names it: ens1 and so on; 1 if absent. */
+  firstSlot?: number;
   /** Descriptors of the process that are connected sockets (so that no socket has a path). */
   qmpFd: number;
   agentFd: number;
@@ -100,7 +104,9 @@ export function machineArguments(spec: MachineSpec): string[] {
     ...json('-device', { driver: 'virtio-serial-pci', id: 'serial', max_ports: 2 }),
     ...json('-device', { driver: 'virtserialport', chardev: 'agent', name: AGENT_PORT }),
     ...bootArguments(spec.boot),
-    ...range(ports).flatMap((index) => json('-device', rootPort(index, index >= spec.nics.length))),
+    ...range(ports).flatMap((index) =>
+      json('-device', rootPort(index, index >= spec.nics.length, spec.firstSlot ?? 1)),
+    ),
     ...spec.nics.flatMap((nic, index) => nicArguments(nic, nicId(index), portId(index))),
   ];
 }
@@ -151,12 +157,12 @@ function nicArguments(nic: NicSpec, id: string, bus: string): string[] {
  */
 const HOTPLUG_RESERVE = 16 * 2 ** 20;
 
-function rootPort(index: number, isEmpty: boolean): Record<string, unknown> {
+function rootPort(index: number, isEmpty: boolean, firstSlot: number): Record<string, unknown> {
   return {
     driver: 'pcie-root-port',
     id: portId(index),
     chassis: index + 1,
-    slot: index + 1,
+    slot: index + firstSlot,
     bus: 'pcie.0',
     ...(isEmpty && { 'mem-reserve': HOTPLUG_RESERVE }),
   };
@@ -204,12 +210,16 @@ function diskArguments(disk: DiskSpec, index: number): string[] {
     '-drive',
     `if=none,id=disk${index},format=${disk.format},${mode},file=${escapeCommas(disk.path)}`,
     ...json('-device', {
-      driver: 'virtio-blk-pci',
-      id: `blk${index}`,
+      ...(disk.bus === 'nvme' ? nvme(index) : { driver: 'virtio-blk-pci', id: `blk${index}` }),
       drive: `disk${index}`,
       bootindex: index,
     }),
   ];
+}
+
+/** As EBS volumes appear, whose serial number is the volume's id: EC2 User Guide, "EBS and NVMe". */
+function nvme(index: number): Record<string, unknown> {
+  return { driver: 'nvme', id: `nvme${index}`, serial: `vol0000000000000000${index}` };
 }
 
 function escapeCommas(path: string): string {
