@@ -12,7 +12,7 @@ import {
   subnetFacts,
   toldType,
 } from './answers.ts';
-import { ask1, askAll, there } from './ask.ts';
+import { askAll, askOnce, there } from './ask.ts';
 import { type Ec2Options, openReadOnlyEc2, type Questions } from './read-only-ec2.ts';
 
 /** DescribeInstanceTypes takes so many names, and DescribeImages no more than it can answer at once. */
@@ -146,7 +146,7 @@ async function readImages(
 }
 
 function readPlacementGroups(ask: Questions): Promise<AccountFacts['placementGroups']> {
-  return ask1('DescribePlacementGroups', async () => {
+  return askOnce('DescribePlacementGroups', async () => {
     const { PlacementGroups = [] } = await ask.DescribePlacementGroups({});
     return new Map(
       PlacementGroups.map(({ GroupName = '', Strategy = '' }) => [GroupName, Strategy]),
@@ -157,7 +157,7 @@ function readPlacementGroups(ask: Questions): Promise<AccountFacts['placementGro
 const limitName = 'vpc-max-security-groups-per-interface';
 
 function readGroupsPerInterface(ask: Questions): Promise<Fact<number>> {
-  return ask1('DescribeAccountAttributes', async () => {
+  return askOnce('DescribeAccountAttributes', async () => {
     const { AccountAttributes } = await ask.DescribeAccountAttributes({});
     const found = there(AccountAttributes).find(({ AttributeName }) => AttributeName === limitName);
     const value = found?.AttributeValues?.[0]?.AttributeValue ?? '';

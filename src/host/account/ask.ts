@@ -22,7 +22,7 @@ export function askAll<P extends Page, T>(
   ask: (token: { NextToken?: string }) => Promise<P>,
   items: (page: P) => readonly T[] | undefined,
 ): Promise<Fact<readonly T[]>> {
-  return ask1(action, async () => {
+  return askOnce(action, async () => {
     const found: T[] = [];
     const tokens = new Set<string>();
     for (let token: string | undefined; ; ) {
@@ -44,7 +44,7 @@ export function there<T>(list: readonly T[] | undefined): readonly T[] {
 }
 
 /** One answer. */
-export async function ask1<T>(action: ReadAction, ask: () => Promise<T>): Promise<Fact<T>> {
+export async function askOnce<T>(action: ReadAction, ask: () => Promise<T>): Promise<Fact<T>> {
   try {
     return known(await ask(), { call: action });
   } catch (error) {

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type Fact, isKnown, known, unread } from '../../check/fact.ts';
 import type { HostFacts } from '../../check/host/facts.ts';
 import { map, present } from './numbers.ts';
-import type { Tree } from './tree.ts';
+import { asRoot, type Tree } from './tree.ts';
 
 /** `modules.dep` of a distribution's kernel has half a megabyte. */
 const maxListBytes = 8 << 20;
@@ -45,7 +45,7 @@ function readKmsg(): Fact<string> {
   try {
     file = openSync(at.file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    return unread('the log may be read by root only', at);
+    return unread('the log may be read by root only', at, asRoot);
   }
   const record = Buffer.alloc(8192);
   const lines: string[] = [];

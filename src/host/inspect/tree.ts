@@ -20,6 +20,9 @@ const maxBytes = 1 << 20;
 const maxEntries = 4096;
 const maxLinks = 40;
 
+/** How to see what an ordinary user may not. */
+export const asRoot: readonly string[] = ['sudo virtfn check host'];
+
 export class Tree {
   readonly #root: string;
 
@@ -103,10 +106,8 @@ export class Tree {
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (code === 'ENOENT' || code === 'ENOTDIR') return known(null, at);
       if (code === '') throw error;
-      return unread(
-        code === 'EACCES' || code === 'EPERM' ? 'it may be read by root only' : code,
-        at,
-      );
+      if (code !== 'EACCES' && code !== 'EPERM') return unread(code, at);
+      return unread('it may be read by root only', at, this.isLive ? asRoot : []);
     }
   }
 
