@@ -17,7 +17,8 @@ import type { VpcModel } from '../../src/vpc/model.ts';
 import { RegionLab } from '../../src/vpc/testing-region.ts';
 import { routerMac } from '../../src/vpc/well-known.ts';
 import { frameOf } from '../vpc-frames.ts';
-import { changed, randomModel, randomPacket, randomPause, type Sent } from './vpc-worlds.ts';
+import { randomPacket, randomPause, type Sent } from './vpc-packets.ts';
+import { changed, randomModel } from './vpc-worlds.ts';
 
 export const packetsPerWorld = 400;
 /** Packets that answers are made to. */
