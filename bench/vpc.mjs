@@ -2,6 +2,7 @@
 // next to the same frames through the learning bridge in the same run. Prints CPU time per frame
 // (median, least, most) as a multiple of the bridge's; for new flows, how many a second that is; and
 // the time that it takes to exchange the policy of a large region for one in which a rule is another.
+// What an allowance costs is a multiple of the same VPC without one, by turns too.
 //
 //     npm run build && node bench/vpc.mjs [--json] [NAME-PART]
 import { MonotonicClock } from '../dist/src/lib/clock.js';
@@ -11,6 +12,7 @@ import { parseMac } from '../dist/src/net/ethernet.js';
 import { Frame } from '../dist/src/net/frame.js';
 import { R } from '../dist/src/net/reasons.js';
 import { buildPacket } from '../dist/src/net/testing-packets.js';
+import { Allowance } from '../dist/src/switch/allowance/allowance.js';
 import { Switch } from '../dist/src/switch/switch.js';
 import { Region } from '../dist/src/vpc/region.js';
 import { everything, nic, testModel } from '../dist/src/vpc/testing-model.js';
@@ -81,9 +83,21 @@ function vpc(count, open, options = {}, more = []) {
   const model = testModel({ interfaces: [nic('a', 0), nic('c', 1)], securityGroups: [group] });
   const region = new Region({ clock, model, seed: 1, ...options });
   const from = region.network.addPort({ name: 'a', mac: parseMac('02:00:00:00:00:01') });
-  region.network.addPort({ name: 'c', mac: parseMac('02:00:00:00:00:03') }).connect(receiver);
+  const to = region.network.addPort({ name: 'c', mac: parseMac('02:00:00:00:00:03') });
+  to.connect(receiver);
   const packet = frameTo(routerMac('subnet-0'), [10, 0, 1, 13]);
-  return { from, packet, tick: (frames) => (clock.ns += frames * 1e6) };
+  return { from, to, packet, tick: (frames) => (clock.ns += frames * 1e6) };
+}
+
+/** As c5.large; both ends. Nothing is above it, unless a flow may have less than all together have. */
+const large = { baselineBps: 0.75e9, burstBps: 10e9, creditBits: 9.25e9 * 420 };
+const limits = { in: large, out: large, packetsPerSecond: 1e9, gatewayBps: 5e9, flowBps: 5e9 };
+
+function limited(more = {}) {
+  const bed = vpc(60, false);
+  for (const port of [bed.from, bed.to])
+    port.setAllowance(new Allowance({ ...limits, ...more }, 0));
+  return bed;
 }
 
 /** A flood of new flows against a full table: time stands still, and all are refused. */
@@ -157,12 +171,12 @@ function slice(bed, flows) {
 
 const middle = (samples) => samples.sort((a, b) => a - b)[samples.length >> 1];
 
-/** The bridge and `bed` by turns, so that a machine that is busy is so for both. */
-function measure(bed, flows) {
+/** The peer and `bed` by turns, so that a machine that is busy is so for both. */
+function measure(bed, flows, than) {
   const samples = [];
   const ratios = [];
   for (let r = -3; r < repetitions; r++) {
-    const peer = slice(ethernet, 256);
+    const peer = slice(than, 256);
     const own = slice(bed, flows);
     if (r < 0) continue;
     samples.push(own);
@@ -221,17 +235,27 @@ for (const count of [1, 60, 1000]) {
 cases['hit, tracked, 60 rules, 16384 flows'] = [() => vpc(60, false), 16_384];
 cases['hit, tracked, IPv6, 256 flows'] = [vpc6, 256];
 cases['refused, full table, 60 rules'] = [full, many];
+const without = () => vpc(60, false);
+cases['no allowance, 256 flows'] = [without, 256, without];
+cases['below its allowance, 256 flows'] = [() => limited(), 256, without];
+cases['allowance, each flow looked up'] = [() => limited({ flowBps: 1e5 }), 256, without];
+cases['allowance exceeded: dropped'] = [
+  () => ({ ...limited({ packetsPerSecond: 1, queueMs: 0 }), lossy: true }),
+  256,
+  without,
+];
 
 const results = {};
 const json = process.argv.includes('--json');
 const part = process.argv.slice(2).find((word) => !word.startsWith('--')) ?? '';
-for (const [name, [make, flows]] of Object.entries(cases)) {
+for (const [name, [make, flows, than]] of Object.entries(cases)) {
   if (!name.includes(part)) continue;
-  const result = measure(make(), flows);
+  const result = measure(make(), flows, than === undefined ? ethernet : than());
   results[name] = result;
   if (json) continue;
   const columns = [result.median, result.min, result.max].map((v) => v.toFixed(1).padStart(9));
-  const ratio = `${result.ratio.toFixed(2).padStart(7)} x bridge`;
+  const peer = than === undefined ? 'bridge' : 'without';
+  const ratio = `${result.ratio.toFixed(2).padStart(7)} x ${peer}`;
   const rate = flows === many ? `  ${(1e3 / result.median).toFixed(2)} million flows/s` : '';
   console.log(`${name.padEnd(38)}${columns.join('')} ns ${ratio}${rate}`);
 }

@@ -5,7 +5,7 @@
  */
 
 import { FlowMeters } from './flow-meters.ts';
-import { Gate } from './gate.ts';
+import { Gate, Tab } from './gate.ts';
 import { Meter, type MeterSpec } from './meter.ts';
 
 /** In bits per second; credits in bits. */
@@ -55,21 +55,24 @@ export class Allowance {
   readonly gatewayOut: Gate;
   readonly gatewayIn: Gate;
   readonly flows: FlowMeters | null;
+  /** Of all gates of these meters. */
+  readonly tab = new Tab();
 
   /** Everything full at time `now`. `before`: whose credits and debts go on with other limits. */
   constructor(limits: AllowanceLimits, now: number, before: Allowance | null = null) {
     this.limits = limits;
     const { packetsPerSecond, gatewayBps, flowBps } = limits;
     const packets = packetsPerSecond === undefined ? null : this.#rate(packetsPerSecond, 1, now);
-    this.out = new Gate(this.#bandwidth(limits.out, now), packets);
-    this.in = new Gate(this.#bandwidth(limits.in, now), packets);
+    this.out = new Gate(this.#bandwidth(limits.out, now), packets, this.tab);
+    this.in = new Gate(this.#bandwidth(limits.in, now), packets, this.tab);
     const gateway = (): Meter[] => (gatewayBps === undefined ? [] : [this.#bits(gatewayBps, now)]);
-    this.gatewayOut = new Gate(gateway(), null);
-    this.gatewayIn = new Gate(gateway(), null);
+    this.gatewayOut = new Gate(gateway(), null, this.tab);
+    this.gatewayIn = new Gate(gateway(), null, this.tab);
     const fastest = limits.out?.burstBps ?? Infinity;
     this.flows =
       flowBps === undefined || flowBps >= fastest ? null : new FlowMeters(this.#bits(flowBps, now));
     if (before === null) return;
+    before.tab.settle();
     for (const way of ['out', 'in', 'gatewayOut', 'gatewayIn'] as const)
       inherit(this[way], before[way], now);
   }

@@ -17,7 +17,8 @@ const ways = 4;
 export const noFlow = -1;
 
 export class FlowMeters {
-  readonly #all: Meter;
+  /** Of all flows together. */
+  readonly all: Meter;
   readonly #perNs: number;
   readonly #atOnce: number;
   readonly #patience: number;
@@ -29,7 +30,7 @@ export class FlowMeters {
   /** `limit`: a flow's, full. */
   constructor(limit: Meter) {
     const { perSecond, atOnce, patience } = limit.spec;
-    this.#all = limit;
+    this.all = limit;
     this.#perNs = perSecond / nsPerSecond;
     this.#atOnce = atOnce;
     this.#patience = patience;
@@ -37,7 +38,7 @@ export class FlowMeters {
 
   /** The meter of the frame's flow, or `noFlow`: it cannot be above the limit now. */
   find(h: Headers, bytes: number, now: number): number {
-    const all = this.#all;
+    const { all } = this;
     all.refresh(now);
     const isOpen = all.isOpen;
     all.take(bytes);

@@ -32,6 +32,7 @@ export function flowThrough(
   ns: number,
   tell: (stretch: Stretch) => void,
 ): void {
+  gate.write();
   const { more = [] } = traffic;
   const own = gate.packets === null ? gate.bytes : [...gate.bytes, gate.packets];
   const meters = [...own, ...more.map(({ meter }) => meter)];

@@ -1,42 +1,104 @@
 /**
  * A gate: the meters that a frame has to pass together, of bytes and of packets. One that passes
  * pays at all of them, one that waits has paid already; one that cannot even wait pays nothing.
+ *
+ * Most frames meet nothing, so most take the short way (`passes`): for the time of a burst the gate
+ * knows how much all meters have left together, and writes to them what has passed when somebody
+ * else looks at them, or time goes on. Gates that share meters share a `Tab`, so that one of them at
+ * most has something to write.
  */
 import { R, type Reason } from '../../net/reasons.ts';
-import { level, type Meter, time } from './meter.ts';
+import type { Meter } from './meter.ts';
 
 export const verdict = { now: 0, later: 1, never: 2 } as const;
+
+/** Where a gate's short way keeps its numbers: the burst's time, what is left, what was there. */
+const at = { time: 0, bytes: 1, packets: 2, allBytes: 3, allPackets: 4 } as const;
+
+/** Which of the gates that share meters has frames that are not written to them yet. */
+export class Tab {
+  gate: Gate | null = null;
+
+  /** Writes them. */
+  settle(): void {
+    const { gate } = this;
+    this.gate = null;
+    gate?.settle();
+  }
+}
 
 export class Gate {
   readonly bytes: readonly Meter[];
   /** Shared with the gate of the other direction; null: no limit. */
   readonly packets: Meter | null;
-  /** All of them, and their states: what each frame looks at. */
-  readonly #meters: readonly Meter[];
-  readonly #states: readonly Float64Array[];
+  readonly #tab: Tab;
+  /** Of all flows together, where each has a limit: below it the short way does for them too. */
+  readonly #flows: Meter | null;
+  readonly #short = new Float64Array(5);
   /** What the last frame met that could not go at once. */
   why: Reason = R.delivered;
 
-  constructor(bytes: readonly Meter[], packets: Meter | null) {
+  constructor(
+    bytes: readonly Meter[],
+    packets: Meter | null,
+    tab = new Tab(),
+    flows: Meter | null = null,
+  ) {
     this.bytes = bytes;
     this.packets = packets;
-    this.#meters = packets === null ? bytes : [...bytes, packets];
-    this.#states = this.#meters.map(({ state }) => state);
+    this.#tab = tab;
+    this.#flows = flows;
   }
 
-  /** Whether a frame that comes now meets nothing: `judge` would say `now`, without credits. */
-  isClear(now: number): boolean {
-    const states = this.#states;
-    for (let i = 0; i < states.length; i++) {
-      const state = states[i] as Float64Array;
-      if (state[time] !== now) (this.#meters[i] as Meter).refresh(now);
-      if (!((state[level] as number) > 0)) return false;
-    }
+  /** Whether a frame goes at once, and has paid; false: `judge` has to be asked. */
+  passes(bytes: number, packets: number, now: number): boolean {
+    const short = this.#short;
+    if ((this.#tab.gate !== this || short[at.time] !== now) && !this.#begin(now)) return false;
+    const bytesLeft = short[at.bytes] as number;
+    const packetsLeft = short[at.packets] as number;
+    if (!(bytesLeft > 0 && packetsLeft > 0)) return false;
+    short[at.bytes] = bytesLeft - bytes;
+    short[at.packets] = packetsLeft - packets;
+    return true;
+  }
+
+  /** Writes to the meters what is not there yet, for whoever looks at them. */
+  write(): void {
+    this.#tab.settle();
+  }
+
+  /** Called by the tab: what has passed the short way is paid. */
+  settle(): void {
+    const short = this.#short;
+    const bytes = (short[at.allBytes] as number) - (short[at.bytes] as number);
+    const packets = (short[at.allPackets] as number) - (short[at.packets] as number);
+    for (let i = 0; i < this.bytes.length; i++) (this.bytes[i] as Meter).take(bytes);
+    this.packets?.take(packets);
+    this.#flows?.take(bytes);
+  }
+
+  /** Looks at the meters for a burst; false: one of them has nothing left. */
+  #begin(now: number): boolean {
+    this.#tab.settle();
+    let bytes = unlimited;
+    for (let i = 0; i < this.bytes.length; i++)
+      bytes = Math.min(bytes, left(this.bytes[i] as Meter, now));
+    if (this.#flows !== null) bytes = Math.min(bytes, left(this.#flows, now));
+    const packets = this.packets === null ? unlimited : left(this.packets, now);
+    if (bytes <= 0 || packets <= 0) return false;
+    const short = this.#short;
+    short[at.time] = now;
+    short[at.bytes] = bytes;
+    short[at.packets] = packets;
+    short[at.allBytes] = bytes;
+    short[at.allPackets] = packets;
+    this.#tab.gate = this;
     return true;
   }
 
   /** One of `verdict`, for a frame that comes now. */
   judge(now: number): number {
+    this.#tab.settle();
     const { bytes, packets } = this;
     let found: number = verdict.now;
     for (let i = 0; i < bytes.length; i++) {
@@ -67,6 +129,7 @@ export class Gate {
 
   /** Nanoseconds until the oldest frame that waits may go. */
   waitNs(now: number): number {
+    this.#tab.settle();
     let longest = 0;
     for (let i = 0; i < this.bytes.length; i++) {
       const meter = this.bytes[i] as Meter;
@@ -85,4 +148,12 @@ export class Gate {
       longest = Math.max(longest, (this.bytes[i] as Meter).delayNs());
     return longest;
   }
+}
+
+/** More than passes in any burst, and exact in sums of whole bytes. */
+const unlimited = 2 ** 50;
+
+function left(meter: Meter, now: number): number {
+  meter.refresh(now);
+  return meter.level + meter.credits;
 }

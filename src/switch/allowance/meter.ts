@@ -24,9 +24,9 @@ export type MeterSpec = {
 };
 
 /** Places in a meter's state. */
-export const level = 0;
-export const credits = 1;
-export const time = 2;
+const level = 0;
+const credits = 1;
+const time = 2;
 
 export class Meter {
   readonly spec: MeterSpec;

@@ -16,6 +16,7 @@ import { counter } from '../port-counters.ts';
 import type { Allowance } from './allowance.ts';
 import { type FlowMeters, noFlow } from './flow-meters.ts';
 import { Gate, verdict } from './gate.ts';
+import type { Meter } from './meter.ts';
 
 /** Where frames wait: what is sent, that of flows above their limit, what leaves, what is received. */
 const lane = { sent: 0, flows: 1, leaving: 5, received: 6 } as const;
@@ -77,9 +78,10 @@ export class Shaper {
   change(allowance: Allowance): void {
     const now = this.#releaser.clock.now();
     this.#allowance = allowance;
-    const { out, in: into } = allowance;
-    this.#out = new Gate([...out.bytes, ...allowance.portMeters(now)], out.packets);
-    this.#in = new Gate([...into.bytes, ...allowance.portMeters(now)], into.packets);
+    const { out, in: into, tab, flows } = allowance;
+    const own = (): Meter[] => allowance.portMeters(now);
+    this.#out = new Gate([...out.bytes, ...own()], out.packets, tab, flows?.all ?? null);
+    this.#in = new Gate([...into.bytes, ...own()], into.packets, tab);
     this.#flows = allowance.flows;
     if (this.#waiting > 0) this.#wake();
   }
@@ -88,7 +90,8 @@ export class Shaper {
   send(frame: Frame, bytes: number, packets: number): Reason {
     const gate = this.#out;
     const now = this.#time[0] as number;
-    const found = gate.isClear(now) ? verdict.now : gate.judge(now);
+    if (this.#waiting === 0 && gate.passes(bytes, packets, now)) return R.delivered;
+    const found = gate.judge(now);
     let flow: number = noFlow;
     if (this.#flows !== null && found !== verdict.never) {
       flow = this.#flows.find(frame.headers, bytes, now);
@@ -112,8 +115,8 @@ export class Shaper {
   receive(frame: Frame, tag: number, bytes: number, packets: number): Reason {
     const gate = this.#in;
     const now = this.#time[0] as number;
-    const found = gate.isClear(now) ? verdict.now : gate.judge(now);
-    return this.#pass(lane.received, gate, found, frame, tag, bytes, packets);
+    if (this.#waiting === 0 && gate.passes(bytes, packets, now)) return R.delivered;
+    return this.#pass(lane.received, gate, gate.judge(now), frame, tag, bytes, packets);
   }
 
   /** Whether a frame from outside passes the gateway's limit; it does not wait there. */

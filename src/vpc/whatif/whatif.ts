@@ -9,7 +9,7 @@ import { fragment, type Headers } from '../../net/parse.ts';
 import { Allowance, type AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import { noFlow } from '../../switch/allowance/flow-meters.ts';
 import { flowThrough, type Traffic } from '../../switch/allowance/fluid.ts';
-import { Gate } from '../../switch/allowance/gate.ts';
+import { Gate, verdict } from '../../switch/allowance/gate.ts';
 import { Meter } from '../../switch/allowance/meter.ts';
 import type { LimitName } from '../allowance.ts';
 import { Connections } from './connections.ts';
@@ -136,16 +136,16 @@ export class WhatIf {
   /** As the switch's shaper has it: what is sent, its flow, what leaves. */
   #pays({ way, bytes, packets, headers, leaves }: Packet, ns: number, piece: Piece): boolean {
     const gate = this.#gates[way];
-    gate.judge(ns);
+    const found = gate.judge(ns);
     const gateway = leaves ? this.#allowance[way === 'out' ? 'gatewayOut' : 'gatewayIn'] : null;
-    gateway?.judge(ns);
-    const [shut] = this.#closed(way, gate, gateway, (meter) => meter.isShut);
+    const meets = found !== verdict.now || (gateway !== null && gateway.judge(ns) !== verdict.now);
+    const [shut] = meets ? this.#closed(way, gate, gateway, (meter) => meter.isShut) : [];
     if (shut !== undefined) return this.#lose(shut, ns, packets);
     const { flows } = this.#allowance;
     const flow = way === 'out' && flows !== null ? flows.find(headers, bytes, ns) : noFlow;
     if (flows !== null && flow !== noFlow && flows.isShut(flow))
       return this.#lose('singleFlowGbps', ns, packets);
-    const waits = this.#closed(way, gate, gateway, (meter) => !meter.isOpen);
+    const waits = meets ? this.#closed(way, gate, gateway, (meter) => !meter.isOpen) : [];
     if (flows !== null && flow !== noFlow && !flows.isOpen(flow)) waits.push('singleFlowGbps');
     const delayNs = Math.max(
       ...[gate.delayNs(), gateway?.delayNs() ?? 0],
