@@ -39,6 +39,8 @@ export type SwitchOptions = {
   readonly forwarder?: (delivery: Delivery) => Forwarder;
 };
 
+/** Connections that can still be tracked where none ever is. */
+const anyNumber = 2 ** 32 - 1;
 /** A queued frame's tag when the network itself sent it. */
 const fromNetwork = -1;
 /** No verdict yet: the frame waits for its sender's allowance. */
@@ -359,7 +361,7 @@ export class Switch implements Fabric, Delivery {
 
   trackingAvailable(port: SwitchPort): number {
     const available = this.#forwarder.trackingAvailable?.(port);
-    return available ?? port.shaper?.allowance.limits.connections ?? 0;
+    return available ?? port.shaper?.allowance.limits.connections ?? anyNumber;
   }
 
   // Receivers.
