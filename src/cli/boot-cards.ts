@@ -1,4 +1,5 @@
 /** `virtfn check image --boot`: which cards were meant, and a boot on each. */
+import { valueIn } from '../check/fact.ts';
 import type { BootedCard, ImageFacts } from '../check/image/facts.ts';
 import { isModel, type ModelName, modelNames, modelOf } from '../host/dataplane/models.ts';
 import { chooseAccelerator } from '../host/guest/accelerator.ts';
@@ -39,14 +40,10 @@ export async function bootAll(
   signal: AbortSignal,
 ): Promise<BootedCard[]> {
   const { format, path, compressed } = facts.source;
-  const bios = facts.boot.biosLoader;
-  if (format === 'directory' || format === 'tar' || !('value' in bios))
+  if (format === 'directory' || format === 'tar')
     throw new UsageError(`--boot needs a disk, and ${path} is a ${format}`);
   if (compressed) throw new UsageError(`--boot needs the disk itself: unpack ${path} first`);
-  if (!bios.value)
-    throw new UsageError(
-      `--boot starts disks by a BIOS, and ${path} has no code in its first sector`,
-    );
+  const by = starterOf(facts);
   const steps = new Steps();
   const progress = (name: string, fraction: number | undefined, text: string): void =>
     steps.detail(`${name}: ${text}`, fraction);
@@ -63,7 +60,7 @@ export async function bootAll(
       );
       boots.push(
         await bootImage({
-          ...{ disk: { path, format, mode: 'snapshot' }, model, accelerator, options },
+          ...{ disk: { path, format, mode: 'snapshot' }, by, model, accelerator, options },
           ...(profile !== undefined && { profile }),
           timeoutMs: bootTimeout * 1000,
           memoryMb: MEMORY_MB,
@@ -78,4 +75,16 @@ export async function bootAll(
     else steps.failed();
     throw error;
   }
+}
+
+/** By a BIOS as most x86 instances do where it can, else by UEFI. */
+function starterOf({ architecture, boot, source }: ImageFacts): 'bios' | 'uefi' {
+  const processors = valueIn(architecture);
+  if (processors !== null && processors !== 'x86_64')
+    throw new UsageError(`--boot has x86 machines only, and ${source.path} is for ${processors}`);
+  if (valueIn(boot.biosLoader) === true) return 'bios';
+  if (/x64\.efi$/i.test(valueIn(boot.efiLoader) ?? '')) return 'uefi';
+  throw new UsageError(
+    `--boot finds nothing to start: ${source.path} has no code in its first sector and no /EFI/BOOT/BOOTX64.EFI`,
+  );
 }

@@ -26,7 +26,7 @@ It is read, never mounted, booted or written to, as an ordinary user. File syste
 btrfs, FAT, NTFS, UFS, on partitions or LVM; not what is encrypted. What is no raw disk is unpacked
 into a temporary directory first (TMPDIR names another place).
 
---boot starts a disk that a BIOS starts, behind an overlay that is thrown away: with its disk on NVMe, a
+--boot starts an x86 disk, by a BIOS or UEFI, behind an overlay that is thrown away: its disk on NVMe, a
 card of virtfn's, and a VPC with DHCP and metadata. Seen from outside: does a driver take the card, does it
 get an address, read its metadata, which MTU has it; and is that what its files said. Cards: ena, 82599vf,
 efa (beside an ena), with a profile behind a colon (ena:nitro-v5), or ena:each for all of them. It takes

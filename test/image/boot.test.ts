@@ -19,7 +19,13 @@ async function boot(given: BootableOptions, timeoutMs: number, model: 'ena' | '8
   const { facts, errors } = await checked(path);
   const before = fingerprint(path);
   const card: BootedCard = await bootImage({
-    ...{ disk: { path, format: 'raw', mode: 'snapshot' }, model, accelerator: 'tcg', timeoutMs },
+    ...{
+      disk: { path, format: 'raw', mode: 'snapshot' },
+      by: given.by ?? 'bios',
+      model,
+      accelerator: 'tcg',
+      timeoutMs,
+    },
     ...{ memoryMb: 512, onSeen: () => {} },
     options: { cache: cacheDirectory(), progress: noProgress },
   });
@@ -36,6 +42,11 @@ for (const model of ['ena', '82599vf'] as const)
     assert.deepEqual([errors, failed], [[], []], JSON.stringify(card));
     assert.deepEqual('value' in card.mtu && card.mtu.value, 9001);
   });
+
+test('an image that starts by UEFI is started by it', async () => {
+  const { errors, failed, card } = await boot({ by: 'uefi' }, 150_000);
+  assert.deepEqual([errors, failed], [[], []], JSON.stringify(card));
+});
 
 test('without ena its files say that it does not work, and it does not', async () => {
   const { errors, failed } = await boot({ drivers: ['ixgbevf'] }, 25_000);

@@ -20,6 +20,8 @@ const UUID = '7c5a1d2e-0000-4000-8000-00000000b007';
 const PROGRAMS = ['usr/bin/busybox', 'usr/bin/env', 'usr/bin/init', 'etc/udhcpc/default.script'];
 
 export interface BootableOptions {
+  /** What starts it; by a BIOS if absent. */
+  by?: 'bios' | 'uefi';
   /** Modules that are installed in the root, beside those of the disk; default: ena and ixgbevf. */
   drivers?: readonly string[];
   /** What its init does once the network is up; default: asks the metadata service. */
@@ -76,25 +78,36 @@ export async function bootableDisk(
   };
   const root = maker.tree(tree);
   for (const path of PROGRAMS) chmodSync(join(root, path), 0o755);
-  const disk = maker.disk('gpt', [
-    { type: BIOS_BOOT, sizeMib: 1 },
-    { type: 'L', sizeMib: 96, content: maker.fileSystem('ext4', root, 96, ['-U', UUID]) },
-  ]);
+  const system = {
+    type: 'L',
+    sizeMib: 96,
+    content: maker.fileSystem('ext4', root, 96, ['-U', UUID]),
+  };
+  if (given.by === 'uefi') {
+    const esp = maker.tree({ 'EFI/BOOT/BOOTX64.EFI': grubOf(maker, 'x86_64-efi') });
+    const content = maker.fileSystem('vfat', esp, 36);
+    return maker.disk('gpt', [{ type: 'U', sizeMib: 36, content }, system]);
+  }
+  const disk = maker.disk('gpt', [{ type: BIOS_BOOT, sizeMib: 1 }, system]);
   installGrub(maker, disk);
   return disk;
 }
 
+/** GRUB in one file, with what it needs to read the root. */
+function grubOf(maker: ImageMaker, platform: 'i386-pc' | 'x86_64-efi'): Buffer {
+  const core = maker.path('core');
+  maker.run('usr/bin/grub-mkimage', [
+    ...['-O', platform, '-d', maker.rooted(`usr/lib/grub/${platform}`), '-o', core],
+    ...['-p', '(hd0,gpt2)/boot/grub', 'part_gpt', 'ext2', 'normal', 'linux', 'search'],
+    ...(platform === 'i386-pc' ? ['biosdisk'] : []),
+  ]);
+  return readFileSync(core);
+}
+
 /** As grub-install does it: code in the first sector that knows where the rest begins. */
 function installGrub(maker: ImageMaker, disk: string): void {
-  const core = maker.path('core');
-  const modules = ['biosdisk', 'part_gpt', 'ext2', 'normal', 'linux', 'search'];
-  const directory = maker.rooted('usr/lib/grub/i386-pc');
-  maker.run('usr/bin/grub-mkimage', [
-    ...['-O', 'i386-pc', '-d', directory, '-o', core, '-p', '(hd0,gpt2)/boot/grub'],
-    ...modules,
-  ]);
   const start = MIB / SECTOR;
-  const rest = readFileSync(core);
+  const rest = grubOf(maker, 'i386-pc');
   // the list of blocks at the end of its first sector: the second one follows it
   rest.writeBigUInt64LE(BigInt(start + 1), SECTOR - 12);
   const boot = Buffer.from(maker.file('usr/lib/grub/i386-pc/boot.img').subarray(0, 440));

@@ -76,7 +76,10 @@ export function presenceOf(kernel: KernelFacts, name: DriverName): Fact<Presence
   const fact = kernel.drivers[name];
   if (!isKnown(fact)) return fact;
   const { form, path } = fact.value;
-  const short = path?.replace(`/lib/modules/${kernel.release}/`, '');
+  // what is where Linux itself puts it is named by its file, all else by its place
+  const short = path
+    ?.replace(`/lib/modules/${kernel.release}/`, '')
+    .replace(/^kernel\/drivers\/.*\//, '');
   const how = { builtIn: 'built in', module: `module ${short}`, absent: 'absent' }[form];
   return known({ present: form !== 'absent', how, details: fact.value }, fact.at);
 }

@@ -40,6 +40,8 @@ export interface Recipe {
     cloudInit: PackageSet;
     /** What reads a disk image without mounting or booting it: `virtfn check image`. */
     image: PackageSet;
+    /** Firmware for machines that start by UEFI. */
+    uefi: PackageSet;
     /** What makes disk images without privileges; for tests. */
     imageMakers: PackageSet;
     /** By kernel series, as in `--kernel 6.12`. */
@@ -78,10 +80,20 @@ const IMAGE = {
   packages: ['grub-common', 'qemu-utils', 'xz-utils', 'zstd', 'lz4', 'bzip2'],
   proof: /^usr\/bin\/grub-fstest$/,
 };
+const UEFI = { packages: ['ovmf'], proof: /^usr\/share\/OVMF\/OVMF_CODE_4M\.fd$/ };
 const IMAGE_MAKERS = {
   packages: [
     ...['e2fsprogs', 'xfsprogs', 'btrfs-progs', 'dosfstools', 'mtools', 'tar', 'fdisk'],
-    ...['qemu-utils', 'grub-common', 'grub-pc-bin', 'xz-utils', 'zstd', 'lz4', 'bzip2'],
+    ...[
+      'qemu-utils',
+      'grub-common',
+      'grub-pc-bin',
+      'grub-efi-amd64-bin',
+      'xz-utils',
+      'zstd',
+      'lz4',
+      'bzip2',
+    ],
   ],
   proof: /^usr\/sbin\/mkfs\.xfs$/,
 };
@@ -139,6 +151,7 @@ const DEBIAN: Recipe = {
     peers: PEERS,
     cloudInit: CLOUD_INIT,
     image: IMAGE,
+    uefi: UEFI,
     imageMakers: IMAGE_MAKERS,
     kernels: {
       '6.12': { ...KERNEL, packages: ['linux-image-amd64'] },
@@ -170,6 +183,7 @@ const UBUNTU: Recipe = {
     peers: { ...PEERS, release: 'resolute' },
     cloudInit: { ...CLOUD_INIT, release: 'resolute' },
     image: { ...IMAGE, release: 'resolute' },
+    uefi: { ...UEFI, release: 'resolute' },
     imageMakers: { ...IMAGE_MAKERS, release: 'resolute' },
     kernels: {
       '6.8': { ...KERNEL, packages: ['linux-image-generic'], release: 'noble' },

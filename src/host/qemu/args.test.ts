@@ -90,3 +90,12 @@ test('a disk on NVMe has the serial number of a volume, and a NIC the slot that 
   const [port] = devices.filter(({ driver }) => driver === 'pcie-root-port');
   assert.equal(port?.['slot'], 5);
 });
+
+test('firmware is flash that is never written to', () => {
+  const firmware = { code: '/c', variables: '/v' };
+  const flash = values(machineArguments({ ...spec, firmware }), '-drive');
+  assert.deepEqual(flash, [
+    'if=pflash,unit=0,format=raw,readonly=on,file=/c',
+    'if=pflash,unit=1,format=raw,snapshot=on,file=/v',
+  ]);
+});

@@ -65,6 +65,8 @@ export interface MachineSpec {
   console: { kind: 'fd'; fd: number } | { kind: 'socket' | 'file'; path: string };
   /** CPU model, where the choice for the accelerator will not do. */
   cpuModel?: string;
+  /** UEFI instead of a BIOS: its code, and variables to begin with; both stay as they are. */
+  firmware?: { code: string; variables: string };
   /** The firmware says that the machine is this instance. */
   ec2?: Ec2Machine;
 }
@@ -89,6 +91,7 @@ export function machineArguments(spec: MachineSpec): string[] {
     ...['-machine', 'q35,memory-backend=mem,smm=off,vmport=off,hpet=off,usb=off'],
     ...acceleration(spec),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryMb}M`],
+    ...(spec.firmware === undefined ? [] : firmwareArguments(spec.firmware)),
     ...(spec.ec2 === undefined ? [] : smbiosArguments(spec.ec2)),
     ...json('-object', {
       'qom-type': 'memory-backend-memfd',
@@ -215,6 +218,14 @@ function diskArguments(disk: DiskSpec, index: number): string[] {
       bootindex: index,
     }),
   ];
+}
+
+function firmwareArguments({ code, variables }: { code: string; variables: string }): string[] {
+  const flash = (unit: number, mode: string, path: string): string[] => [
+    '-drive',
+    `if=pflash,unit=${unit},format=raw,${mode},file=${escapeCommas(path)}`,
+  ];
+  return [...flash(0, 'readonly=on', code), ...flash(1, 'snapshot=on', variables)];
 }
 
 /** As EBS volumes appear, whose serial number is the volume's id: EC2 User Guide, "EBS and NVMe". */
