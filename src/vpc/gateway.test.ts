@@ -219,3 +219,13 @@ test('connections that can still be tracked are those of the allowance less thos
   assert.equal(port.trackingAvailable, 0);
   assert.equal(port.trackingExceeded, 2);
 });
+
+test('packets to link-local services have the limit that was set', () => {
+  const { lab: made } = lab();
+  const { port } = made.end('a');
+  made.region.router.limitLinkLocalAt(port, 3);
+  const dns = { ...out, dst: '169.254.169.253' };
+  const verdicts = Array.from({ length: 5 }, () => made.send('a', 'b', dns));
+  assert.deepEqual(verdicts.slice(3), ['linkLocalExceeded', 'linkLocalExceeded']);
+  assert.equal(port.linkLocalExceeded, 2);
+});
