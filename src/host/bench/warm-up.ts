@@ -4,9 +4,9 @@ import type { Slice } from './path-spec.ts';
 const sliceMs = 120;
 /** So many slices in a row within so much of each other. */
 const alike = 3;
-const tolerance = 1.15;
+const tolerance = 1.2;
 /** On a machine that is too busy for that, or for a bed that never settles. */
-const mostSlices = 50;
+const mostSlices = 20;
 
 /** @param isReady whatever else has to be so */
 export function warmUp(run: (ms: number) => Slice, isReady: () => boolean): void {
