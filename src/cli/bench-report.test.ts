@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { BenchReport } from '../host/bench/bench.ts';
 import type { Figure } from '../host/bench/figures.ts';
 import { entryOf } from '../host/bench/history.ts';
-import { markdownOf } from '../host/bench/markdown.ts';
+import { historyOf, markdownOf } from '../host/bench/markdown.ts';
 import { ratiosOf } from '../host/bench/ratios.ts';
 import { judge } from '../host/bench/targets.ts';
 import { renderBench, show } from './bench-report.ts';
@@ -52,6 +52,9 @@ test('a run is one line of the history, by ids', () => {
   assert.equal(entry.commit, 'abc');
   assert.deepEqual(entry.figures['flows.1'], [10, 10, 10, 'Mpps']);
   assert.deepEqual(entry.ratios['flows.100000/flows.1'], [0.6, 0.6, 0.6]);
+  const rows = historyOf([JSON.stringify(entry)]);
+  assert.match(rows[0] ?? '', /^\| run \| commit \| machine \| .* \| flows\/1 \| /);
+  assert.match(rows[2] ?? '', /^\| 2026-01-02 03:04 \| abc \| CPU \| .* \| 0\.6 must \| /);
 });
 
 test('numbers have three digits that count', () => {

@@ -74,8 +74,8 @@ export function renderTargets(
   return renderTable(columns, rows, width, paint.bold);
 }
 
-const bound = (value: number, by: 'more' | 'less'): string =>
-  value === Number.POSITIVE_INFINITY ? '' : `${by === 'less' ? '<= ' : ''}${value}x`;
+const bound = (value: number | string, by: 'more' | 'less'): string =>
+  typeof value === 'string' ? value : `${by === 'less' ? '<= ' : ''}${value}x`;
 
 const rangeOf = ({ min, max }: Spread): string => `${show(min)} .. ${show(max)}`;
 

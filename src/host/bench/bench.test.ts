@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Figure, ratioOf, spreadOf } from './figures.ts';
-import { withTables } from './history.ts';
+import { between } from './history.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
 import { SwitchBed } from './switch-bed.ts';
 import { judge, verdictOn } from './targets.ts';
@@ -74,6 +74,11 @@ test('a goal is reached, aimed at or missed by the median; what was not measured
     [3.1, 3, 1.5].map((value) => verdictOn(less, value)),
     ['missed', 'must', 'aim'],
   );
+  const words = { must: 3, aim: 'no collection', by: 'less' } as const;
+  assert.deepEqual(
+    [verdictOn(words, 3, true), verdictOn(words, 1, false), verdictOn(words, 4, true)],
+    ['aim', 'must', 'missed'],
+  );
   const figures = [figure('flows.1', [1, 1]), figure('flows.100000', [0.6, 0.6])];
   const results = judge(new Map(figures.map((one) => [one.id, one])));
   const flows = results.find(({ goal }) => goal === '100,000 flows');
@@ -83,11 +88,9 @@ test('a goal is reached, aimed at or missed by the median; what was not measured
 });
 
 test('recorded tables replace what stands between the marks, and nothing else', () => {
-  const page = 'a\n<!-- bench: the last recorded run -->\nold\n<!-- bench end -->\nb\n';
-  assert.equal(
-    withTables(page, ['new']),
-    'a\n<!-- bench: the last recorded run -->\n\nnew\n\n<!-- bench end -->\nb\n',
-  );
+  const page = 'a\n<!-- x -->\nold\n<!-- y -->\nb\n';
+  const marks = ['<!-- x -->', '<!-- y -->'] as const;
+  assert.equal(between(page, marks, ['new']), 'a\n<!-- x -->\n\nnew\n\n<!-- y -->\nb\n');
 });
 
 const small = { nic: 'ena', fabric: 'vpc', bytes: 64, pairs: 1, flows: 3 } as const;

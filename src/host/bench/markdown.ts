@@ -14,8 +14,8 @@ export function markdownOf(report: BenchReport): string[] {
     ...table(
       ['goal', 'beside', 'must', 'aim', 'reached', ''],
       targets.map(({ goal, peer, must, aim, by, ratio, verdict, why }) => {
-        const bound = (value: number): string =>
-          value === Number.POSITIVE_INFINITY ? '' : `${by === 'less' ? '≤ ' : ''}${value}`;
+        const bound = (value: number | string): string =>
+          typeof value === 'number' && by === 'less' ? `≤ ${value}` : `${value}`;
         const reached = ratio === null ? '' : spread(ratio);
         return [goal, peer, bound(must), bound(aim), reached, why ?? verdict];
       }),
@@ -42,6 +42,35 @@ const spread = ({ median, min, max }: Spread): string =>
   `${short(median)} (${short(min)} .. ${short(max)})`;
 
 const short = (value: number): string => `${Number(value.toPrecision(3))}`;
+
+/** A row per recorded run: what its goals came to. `lines`: of the history, the oldest first. */
+export function historyOf(lines: readonly string[]): string[] {
+  const runs = lines.map((line) => JSON.parse(line) as HistoryEntry);
+  const ids = [...new Set(runs.flatMap(({ targets }) => Object.keys(targets)))];
+  return table(
+    ['run', 'commit', 'machine', ...ids],
+    runs.map(({ when, commit, machine, targets }) => [
+      ...[when.slice(0, 16).replace('T', ' '), commit ?? '', machine.cpu],
+      ...ids.map((id) => {
+        const { ratio, verdict } = targets[id] ?? { ratio: null, verdict: 'not measured' };
+        return ratio === null ? '' : `${short(ratio[0])} ${verdict}`;
+      }),
+    ]),
+  );
+}
+
+/** What of a line of the history is shown. */
+export type HistoryEntry = {
+  readonly when: string;
+  readonly commit: string | null;
+  readonly machine: { readonly cpu: string };
+  readonly targets: Readonly<
+    Record<
+      string,
+      { readonly ratio: readonly [number, number, number] | null; readonly verdict: string }
+    >
+  >;
+};
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
