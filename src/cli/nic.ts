@@ -88,6 +88,7 @@ Examples:
   $ virtfn nic --socket vf0.sock --type m5.large --limit packetsPerSecond=10000 --show-limits
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
+  $ virtfn nic --model efa --vpc examples/hpc-cluster.yaml --socket n1.sock --socket n2.sock
   $ virtfn nic --model 82599vf --socket vf0.sock --control     then: vf0 mac ..., vf0 reset
   $ virtfn nic --explain cq-vector      what a refusal means, and who says so
   $ virtfn nic --explain list           all rules`;

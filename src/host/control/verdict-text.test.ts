@@ -55,6 +55,9 @@ test('each kind of packet has its own words', () => {
     'a 10.0.0.10 > 192.0.2.1 icmp destination-unreachable (3/1)',
   );
   assert.equal(of({ ...ip, protocol: 47 }), 'a 10.0.0.10 > 192.0.2.1 gre');
+  const macs = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
+  const srd = of({ kind: 'ethernet', ...macs, etherType: 0x88b5 });
+  assert.equal(srd, '02:00:00:00:00:01 > 02:00:00:00:00:02 srd by a');
   assert.equal(
     of({ ...ip, protocol: 17, fragment: 'later' }),
     'a 10.0.0.10 > 192.0.2.1 udp later fragment',

@@ -3,6 +3,7 @@
  *
  *     sg-egress-none  a 10.0.0.10:43210 > b 10.0.1.20:5432 tcp syn  no outbound rule in sg-0a1 matches
  */
+import { etherType } from '../../net/ethernet.ts';
 import { R, type ReasonName, reasonNames, reasons } from '../../net/reasons.ts';
 import { tcpFlag } from '../../net/tcp.ts';
 import type { IpSummary, PacketSummary } from '../../switch/packet-summary.ts';
@@ -69,7 +70,8 @@ function packetText(packet: PacketSummary, names: NameBook): string {
   }
   if (packet.kind === 'ethernet') {
     const type = packet.etherType.toString(16).padStart(4, '0');
-    return `${packet.source} > ${packet.destination} ethertype ${type}`;
+    const what = packet.etherType === etherType.srd ? 'srd' : `ethertype ${type}`;
+    return `${named(packet.source, names)} > ${named(packet.destination, names)} ${what}`;
   }
   const { source, destination, sourcePort, destinationPort } = packet;
   const from = named(source, names, sourcePort);
