@@ -15,6 +15,7 @@ import type { OutsideConfig } from '../outside/config.ts';
 import { openUplink } from '../outside/uplink.ts';
 import type { EthernetNetwork, VpcNetwork } from './config.ts';
 import { NameServer } from './name-server.ts';
+import type { FunctionSpec } from './nic-model.ts';
 
 export type ServedNetwork = {
   readonly switch: Switch;
@@ -26,8 +27,13 @@ export type ServedNetwork = {
   readonly openOutside: (poller: Poller) => () => void;
 };
 
+/** A network, with the functions that will be plugged into it, if they are known. */
+type NetworkConfig = (EthernetNetwork | VpcNetwork) & {
+  readonly functions?: readonly FunctionSpec[];
+};
+
 /** Throws for a model that contradicts itself. */
-export function createNetwork(config: EthernetNetwork | VpcNetwork, clock: Clock): ServedNetwork {
+export function createNetwork(config: NetworkConfig, clock: Clock): ServedNetwork {
   return 'vpc' in config ? createRegion(config, clock) : createEthernet(config, clock);
 }
 
@@ -40,11 +46,25 @@ function createEthernet({ plan }: EthernetNetwork, clock: Clock): ServedNetwork 
   return { switch: ethernet, setVpc, limit: nothing, openOutside: () => nothing };
 }
 
-function createRegion(config: VpcNetwork, clock: Clock): ServedNetwork {
-  const { vpc: model, outside, resolver } = config;
+/** Connections that are tracked at most: as many as the instances' limits need, up to a million. */
+const trackedAtMost = { usually: 2 ** 18, ever: 2 ** 20 } as const;
+
+function trackedIn(functions: readonly FunctionSpec[]): number {
+  const wanted = functions.reduce((sum, { limits }) => sum + (limits?.connections ?? 0), 0);
+  return wanted > trackedAtMost.usually ? trackedAtMost.ever : trackedAtMost.usually;
+}
+
+function createRegion(
+  config: VpcNetwork & { readonly functions?: readonly FunctionSpec[] },
+  clock: Clock,
+): ServedNetwork {
+  const { vpc: model, outside, resolver, functions = [] } = config;
+  const tracked = trackedIn(functions);
+  /** Of one instance: no guest may take what another one is to have. */
+  const share = Math.floor(tracked / Math.max(1, functions.length));
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new Error(problem);
-  const region = new Region({ clock, model });
+  const region = new Region({ clock, model, connections: tracked });
   const upstream = resolver === undefined ? null : new NameServer(resolver);
   const sender = region.network;
   region.addService(
@@ -63,7 +83,8 @@ function createRegion(config: VpcNetwork, clock: Clock): ServedNetwork {
       return [];
     },
     limit: (port, { connections, linkLocalPps }) => {
-      if (connections !== undefined) region.router.limitConnectionsAt(port, connections);
+      if (connections !== undefined)
+        region.router.limitConnectionsAt(port, Math.min(connections, share));
       if (linkLocalPps !== undefined) region.router.limitLinkLocalAt(port, linkLocalPps);
     },
     openOutside: (poller) => {
