@@ -19,7 +19,7 @@ test('sums equal the naive ones for any length at any alignment of any view', ()
   for (let n = 0; n < 1500; n++) {
     const view = new Uint8Array(buffer, random.below(9), 60_000 + random.below(9000));
     const start = random.below(500);
-    const length = random.below(random.oneIn(50) ? 60_000 : 300);
+    const length = random.below(random.oneIn(50) ? 59_500 : 300);
     const expected = naiveSum(view.subarray(start, start + length));
     const what = `seed ${seed}: offset ${view.byteOffset}, ${length} bytes at ${start}`;
     assert.equal(sumBytes(view, start, length), expected, what);

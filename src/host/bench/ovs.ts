@@ -3,7 +3,7 @@
  * each frame once), the rules decide, and a port that drops takes what is let through (net_null). No
  * guest is asked to keep up, so that what is measured is the switch: its CPU time per frame.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, spawnChild } from '../qemu/process.ts';
@@ -90,7 +90,7 @@ export class OvsSwitch {
       const made = new OvsSwitch(programs, own, { bytes, database, daemon });
       await made.#plug().catch(async (error: unknown) => {
         await made.close();
-        throw error;
+        throw new Error(`Open vSwitch: ${complaintIn(own) ?? (error as Error).message}`);
       });
       return made;
     } catch (error) {
@@ -197,6 +197,14 @@ export const ovsContender = (one: OvsSwitch, rules: OvsRules, figure: FigureSpec
   measure: async (ms) => [await one.measure(rules, ms)],
   close: async () => {},
 });
+
+/** The first thing that its log warns of, which is where it went wrong. */
+function complaintIn(directory: string): string | undefined {
+  const logs = readdirSync(directory).filter((name) => name.endsWith('.log'));
+  const lines = logs.flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'));
+  const found = lines.map((line) => /\|(?:WARN|ERR|EMER)\|(.*)/.exec(line)?.[1]);
+  return found.find((text) => text !== undefined && !text.includes('ovs_datapath'));
+}
 
 async function retried<T>(work: () => Promise<T>): Promise<T> {
   for (let left = 20; ; left--)
