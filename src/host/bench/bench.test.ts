@@ -100,6 +100,7 @@ for (const spec of [
   { ...small, fabric: 'bridge', nic: '82599vf', bytes: 1500, pairs: 2 } as const,
   { ...small, bytes: 65_054, mss: 1448 },
   { ...small, bytes: 100, llq: true },
+  { ...small, bytes: 101, withoutDrivers: true },
 ])
   test(`${spec.nic}, ${spec.fabric}, ${spec.bytes} B: all frames arrive, and a changed byte is found`, () => {
     const bed = new PathBed(spec, 1);

@@ -40,6 +40,9 @@ const openVSwitch: Group = {
           [
             own(`ovs.own.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
             own(`ovs.own.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
+            own(`ovs.own.core.${bytes}`, `VPC without its drivers, ${bytes} B`, {
+              ...{ withoutDrivers: true, bytes },
+            }),
             {
               what: `VPC's switch alone, ${bytes} B`,
               start: () =>

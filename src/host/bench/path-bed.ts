@@ -19,6 +19,7 @@ import {
 } from './frames.ts';
 import { type End, makeEnd } from './path-ends.ts';
 import type { CopySpec, PathSpec, Slice } from './path-spec.ts';
+import { Stopwatch, timedTx } from './stopwatch.ts';
 import { warmUp } from './warm-up.ts';
 
 const burst = 32;
@@ -38,10 +39,12 @@ export class PathBed {
 
   /** Every so many frames one is compared. */
   readonly #checkEvery: number;
+  readonly #watch: Stopwatch | null;
 
   constructor(spec: PathSpec, checkEvery = usuallyEvery) {
     this.spec = spec;
     this.#checkEvery = checkEvery;
+    this.#watch = spec.withoutDrivers === true ? new Stopwatch(this.clock) : null;
     this.burst = spec.mss === undefined ? burst : largeBurst;
     const fabric = makeFabric(spec, this.clock);
     this.pairs = Array.from({ length: spec.pairs }, (_, i) => this.#makePair(i, fabric));
@@ -60,6 +63,8 @@ export class PathBed {
   run(ms: number): Slice {
     const { pairs } = this;
     const before = this.arrived;
+    const watched = this.#watch?.ns ?? 0;
+    const began = this.clock.now();
     const start = cpuNs();
     const end = start + ms * 1e6;
     let now = start;
@@ -74,7 +79,10 @@ export class PathBed {
     const lost = pairs.find((pair) => pair.bytesReceived !== pair.bytesExpected);
     if (lost !== undefined)
       throw new Error(`${lost.bytesExpected} bytes were sent, ${lost.bytesReceived} arrived`);
-    return { frames: this.arrived - before, ns: now - start };
+    const frames = this.arrived - before;
+    if (this.#watch === null) return { frames, ns: now - start };
+    const share = (this.#watch.ns - watched) / (this.clock.now() - began);
+    return { frames, ns: (now - start) * share };
   }
 
   /** Frames that were sent and have arrived; of one that is cut up, all of it. */
@@ -86,7 +94,8 @@ export class PathBed {
     const { spec, clock } = this;
     const from = makeEnd(spec, { place: senderAt(i), index: 2 * i, network, clock });
     const to = makeEnd(spec, { place: receiverAt(i), index: 2 * i + 1, network, clock });
-    return new Pair(spec, [from, to], hopTo(to.place), this.#checkEvery);
+    const sender = this.#watch === null ? from : { ...from, tx: timedTx(from.tx, this.#watch) };
+    return new Pair(spec, [sender, to], hopTo(to.place), this.#checkEvery);
   }
 }
 

@@ -13,6 +13,8 @@ export type PathSpec = {
   readonly profile?: string;
   /** The driver's transmit ring lies in the function's memory (ENA's low-latency queue). */
   readonly llq?: boolean;
+  /** Only what functions and switch take counts, not what drivers do: as if those had another core. */
+  readonly withoutDrivers?: boolean;
   /** Senders and receivers, two functions each. */
   readonly pairs: number;
   /** Of each pair; one frame of each in turn. */

@@ -75,6 +75,12 @@ const pairs: readonly Pair[] = [
     ),
     ...ovs.map(
       ([rules, title]): Pair => [
+        ...([`ovs.own.core.${bytes}`, `ovs.${rules}.${bytes}`] as const),
+        ...([`VPC without its drivers, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
+      ],
+    ),
+    ...ovs.map(
+      ([rules, title]): Pair => [
         ...([`ovs.own.switch.${bytes}`, `ovs.${rules}.${bytes}`] as const),
         ...([`VPC's switch alone, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
       ],
