@@ -25,9 +25,9 @@ const enaVersion: Rule<ImageFacts> = {
   title: 'the ENA driver is new enough for the counters of EC2 allowances, and for ENA Express',
   reason:
     'An older driver works, but does not tell when an instance was held back by its allowances, and lacks features ' +
-    'that came later.',
+    'that came later. A distribution may have taken them into an older kernel.',
   source:
-    'EC2 User Guide, "Monitor network performance for ENA settings", Requirements; Linux 5.10, ena_admin_defs.h, ENA_ADMIN_ENI_STATS',
+    'EC2 User Guide, "Monitor network performance for ENA settings", Requirements; Linux 5.10, "net: ena: ethtool: Add new device statistics"',
   mend: '# install a newer kernel, or the driver of github.com/amzn/amzn-drivers by dkms',
   evaluate: (facts) =>
     versions(facts, 'ena', (version, release, about) => {
@@ -37,7 +37,8 @@ const enaVersion: Rule<ImageFacts> = {
       if (version === null) {
         if (release === undefined || isAtLeast(release, enaKernelMinimum.version))
           return pass(`ena is part of Linux ${release ?? ''}`.trim(), about);
-        return fail(`ena is part of Linux ${release}, which lacks ${enaKernelMinimum.feature}`, {
+        const { feature, version: since } = enaKernelMinimum;
+        return fail(`ena is part of Linux ${release}; ${feature} came with ${since}`, {
           ...about,
           mend,
         });

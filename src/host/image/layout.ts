@@ -27,7 +27,7 @@ const MAX_DEVICES = 64;
 const MAX_SUBVOLUMES = 32;
 const FSTAB_BYTES = 1 << 20;
 /** Where distributions put the root on btrfs, else its top directories. */
-const SUBVOLUMES = ['', '/@', '/root', '/@rootfs', '/@/.snapshots/1/snapshot'];
+const SUBVOLUMES = ['', '/@', '/root', '/@rootfs'];
 const WANTED_MOUNTS = /^\/(boot|boot\/efi|efi|usr|var|opt|etc|lib)$/;
 
 /** @throws TreeError when nothing of the disk can be read at all */
@@ -102,7 +102,8 @@ async function rootOn(
   if (device.fileSystem === 'btrfs') {
     const top = (await new GrubTree(tools, rawPath, device).list('/')) ?? [];
     const names = top.filter(({ kind }) => kind === 'directory').map(({ name }) => `/${name}`);
-    for (const base of [...SUBVOLUMES, ...names.slice(0, MAX_SUBVOLUMES)]) bases.add(base);
+    const roots = [...SUBVOLUMES, ...(await snapshots(tools, rawPath, device)), ...names];
+    for (const base of roots.slice(0, MAX_SUBVOLUMES)) bases.add(base);
   }
   for (const base of bases) {
     const tree = new GrubTree(tools, rawPath, device, base);
@@ -110,6 +111,14 @@ async function rootOn(
     if (system !== null) return { tree, system };
   }
   return null;
+}
+
+/** SUSE's: which one is the default GRUB does not say, so the newest comes first. */
+async function snapshots(tools: ImageTools, rawPath: string, device: Device): Promise<string[]> {
+  const directory = '/@/.snapshots';
+  const entries = (await new GrubTree(tools, rawPath, device).list(directory)) ?? [];
+  const numbers = entries.map(({ name }) => Number(name)).filter((n) => Number.isInteger(n));
+  return numbers.sort((a, b) => b - a).map((n) => `${directory}/${n}/snapshot`);
 }
 
 /** What the tree is the root of; null: of nothing that is known. */
