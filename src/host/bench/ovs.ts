@@ -39,6 +39,8 @@ const flows = 256;
 /** Flow tables are exchanged, and caches of flows fill, in less than that. */
 const settleMs = 300;
 const bootMs = 20_000;
+/** Its counters are asked for by another process, which takes some milliseconds. */
+const shortestMs = 500;
 /** More bytes a second than any core forwards: a policer that is asked and lets all pass. */
 const policer = [
   'type=egress-policer',
@@ -117,11 +119,11 @@ export class OvsSwitch {
     try {
       if (this.#rules !== rules) await this.#setRules(rules);
       const before = await this.#look();
-      await sleep(ms);
+      await sleep(Math.max(ms, shortestMs));
       const after = await this.#look();
+      // The counters are not read at the same moment; rules that drop let nothing at all through.
       const passed = (after.passed - before.passed) / (after.frames - before.frames);
-      // The two counters are not read at the same moment.
-      if (!(passed > 0.4 && passed < 2.5))
+      if (!(passed > 0.1))
         throw new Error(`Open vSwitch let ${passed.toFixed(2)} of all frames through`);
       return ((after.frames - before.frames) / (after.ns - before.ns)) * 1e3;
     } finally {
