@@ -141,7 +141,7 @@ export class SwitchBed {
       this.#flow = flow + 1 === flows ? 0 : flow + 1;
       setFlow(memory, at, flow);
       frame.clear();
-      const inHead = bytes < headBytes ? bytes : headBytes;
+      const inHead = Math.min(bytes, headBytes);
       for (let i = 0; i < inHead; i++) frame.head[i] = memory[at + i] as number;
       frame.headLength = inHead;
       frame.length = inHead;
