@@ -23,10 +23,20 @@ const header = { tcp: 14 + 20 + 32, udp: 14 + 20 + 8 };
 const mss = 9001 - 52;
 const datagram = 1400;
 
-const within2Percent = (measured: number, limit: number, what: string): void => {
-  const off = (100 * (measured - limit)) / limit;
-  assert.ok(Math.abs(off) <= 2, `${what}: ${measured}, limit ${limit}: ${off.toFixed(1)} %`);
-};
+/**
+ * The limit is reached within 2 %, and never exceeded by more. On a busy machine an emulated sender may
+ * stop for longer than anything waits, and then uses less: it has three tries.
+ */
+async function reaches(limit: number, what: string, measure: () => Promise<number>): Promise<void> {
+  const tries: string[] = [];
+  while (tries.length < 3) {
+    const off = (100 * ((await measure()) - limit)) / limit;
+    tries.push(`${off.toFixed(1)} %`);
+    assert.ok(off <= 2, `${what} exceeds ${limit}: ${tries.join(', ')}`);
+    if (off >= -2) return;
+  }
+  assert.fail(`${what} does not reach ${limit}: ${tries.join(', ')}`);
+}
 
 class Limited {
   readonly pair: Pair;
@@ -75,8 +85,8 @@ test('guests reach what they are allowed, within 2 %, and hear what exceeded it'
 
     await t.test('TCP, sent', async () => {
       lab.limit('a', { out: bits(100 * Mbps), queueMs });
-      const rate = await lab.iperf('');
-      within2Percent((rate * (mss + header.tcp)) / mss, 100 * Mbps, 'wire bits of TCP');
+      const wire = (mss + header.tcp) / mss;
+      await reaches(100 * Mbps, 'TCP', async () => wire * (await lab.iperf('')));
       assert.ok((await lab.exceeded('a', 'bw_out')) > 0);
       assert.equal(await lab.exceeded('a', 'bw_in'), 0);
     });
@@ -84,17 +94,18 @@ test('guests reach what they are allowed, within 2 %, and hear what exceeded it'
     await t.test('UDP, received', async () => {
       lab.limit('a', null);
       lab.limit('b', { in: bits(20 * Mbps), queueMs });
-      const rate = await lab.iperf(`-u -l ${datagram} -b 40M`);
-      within2Percent((rate * (datagram + header.udp)) / datagram, 20 * Mbps, 'wire bits of UDP');
-      assert.ok((await lab.exceeded('b', 'bw_in')) > 3500, 'half of 3500 a second');
+      const wire = (datagram + header.udp) / datagram;
+      const load = `-u -l ${datagram} -b 40M`;
+      await reaches(20 * Mbps, 'UDP', async () => wire * (await lab.iperf(load)));
+      assert.ok((await lab.exceeded('b', 'bw_in')) > 3500, 'of 17,000 half came too fast');
     });
 
     await t.test('packets', async () => {
       lab.limit('b', null);
       lab.limit('a', { packetsPerSecond: 2000, queueMs });
       const payload = 100;
-      const rate = await lab.iperf(`-u -l ${payload} -b ${4000 * payload * 8}`);
-      within2Percent(rate / 8 / payload, 2000, 'packets');
+      const load = `-u -l ${payload} -b ${4000 * payload * 8}`;
+      await reaches(2000, 'packets', async () => (await lab.iperf(load)) / 8 / payload);
       assert.ok((await lab.exceeded('a', 'pps')) > 3000);
     });
 
