@@ -5,6 +5,8 @@ import { Prng } from '../lib/prng.ts';
 import { Frame } from '../net/frame.ts';
 import { R } from '../net/reasons.ts';
 import { buildPacket, loadPieces } from '../net/testing-packets.ts';
+import { Allowance } from './allowance/allowance.ts';
+import type { Shaper } from './allowance/shaper.ts';
 import { Switch } from './switch.ts';
 import { TestEndpoint } from './testing-endpoint.ts';
 
@@ -98,4 +100,51 @@ test('garbage with any offload request gets a verdict, and never more bytes than
       assert.ok(got.length <= length, `seed ${seed}, frame ${n}`);
   }
   for (const verdict of [R.delivered, R.runt, R.txBadOffload]) assert.ok(verdicts.has(verdict));
+});
+
+test('garbage that waits for an allowance gets a verdict too, and nothing is left of it', () => {
+  const seed = Date.now() & 0xffff;
+  const random = new Prng(seed);
+  const clock = new VirtualClock();
+  const fabric = new Switch({ clock });
+  const slow = { baselineBps: 1e6, burstBps: 4e6, creditBits: 1e5 };
+  const limits = { in: slow, out: slow, packetsPerSecond: 2000, flowBps: 5e5, queueMs: 50 };
+  const ends = [1, 2].map((n) => {
+    const allowance = new Allowance(limits, 0);
+    const port = fabric.addPort({ name: `p${n}`, mac: 0x02_00_00_00_00_00 + n, allowance });
+    return new TestEndpoint(port);
+  }) as [TestEndpoint, TestEndpoint];
+  const frame = new Frame();
+  let sent = 0;
+  let queued = 0;
+  for (let n = 0; n < 3000; n++) {
+    const from = random.below(2);
+    const payload = new Uint8Array(random.below(random.oneIn(5) ? 20_000 : 600));
+    const bytes = buildPacket({
+      ...{ version: random.pick([4, 6] as const), protocol: random.pick(['tcp', 'udp'] as const) },
+      ...{ srcMac: macBytes(from + 1), dstMac: macBytes(2 - from), payload },
+      srcPort: random.below(3),
+    });
+    for (let i = random.below(3); i > 0; i--) bytes[12 + random.below(60)] = random.next();
+    loadPieces(frame, bytes, 60 + random.below(100), [random.below(99)]);
+    frame.offload = random.below(8);
+    frame.mss = random.oneIn(2) ? 48 + random.below(1400) : 0;
+    sent++;
+    if ((ends[from] as TestEndpoint).port.transmit(frame) === R.queued) queued++;
+    ends[0].port.flush();
+    clock.advance(random.below(3e6));
+    const other = random.pick(ends);
+    if (random.oneIn(20)) other.buffers = random.oneIn(2) ? Infinity : random.below(9);
+    if (random.oneIn(99)) other.port.setLink(random.oneIn(2));
+    other.port.drain(0);
+  }
+  for (const { port } of ends) port.setLink(true);
+  clock.advance(10e9);
+  assert.ok(queued > sent / 20, `seed ${seed}: ${queued} of ${sent} waited`);
+  for (const { port } of ends) {
+    const { out, in: into } = (port.shaper as Shaper).allowance;
+    for (const gate of [out, into])
+      for (const meter of [...gate.bytes, gate.packets])
+        assert.ok(meter !== null && meter.waiting === 0, `seed ${seed}: ${meter?.waiting} wait`);
+  }
 });
