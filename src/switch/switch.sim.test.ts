@@ -117,7 +117,7 @@ test('garbage that waits for an allowance gets a verdict too, and nothing is lef
   const frame = new Frame();
   let sent = 0;
   let queued = 0;
-  for (let n = 0; n < 3000; n++) {
+  for (let n = 0; n < 1200; n++) {
     const from = random.below(2);
     const payload = new Uint8Array(random.below(random.oneIn(5) ? 20_000 : 600));
     const bytes = buildPacket({
@@ -135,12 +135,12 @@ test('garbage that waits for an allowance gets a verdict too, and nothing is lef
     clock.advance(random.below(3e6));
     const other = random.pick(ends);
     if (random.oneIn(20)) other.buffers = random.oneIn(2) ? Infinity : random.below(9);
-    if (random.oneIn(99)) other.port.setLink(random.oneIn(2));
+    if (random.oneIn(99)) for (const up of [false, true]) other.port.setLink(up);
     other.port.drain(0);
   }
   for (const { port } of ends) port.setLink(true);
   clock.advance(10e9);
-  assert.ok(queued > sent / 20, `seed ${seed}: ${queued} of ${sent} waited`);
+  assert.ok(queued > 20, `seed ${seed}: ${queued} of ${sent} waited`);
   for (const { port } of ends) {
     const { out, in: into } = (port.shaper as Shaper).allowance;
     for (const gate of [out, into])
