@@ -50,6 +50,7 @@ A topology is YAML:
       mac, address        chosen if absent
       profile: nitro-v5   generation of the card; type: that of the instance type
       access: posted      how the guest rings doorbells: posted, llq or polled
+      ena-express: tcp    ENA Express, for types that have it; udp: for UDP too
       limits: none        or others than the type's: { bandwidthGbps: 0.2, packetsPerSecond: 10000 }
       memory, cpus        MiB and number; of the lab's guest, not the type's
   measure:            optional

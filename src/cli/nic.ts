@@ -15,6 +15,7 @@ import {
   type ParentSpec,
 } from '../host/dataplane/nic-model.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
+import { EXPRESS, type ExpressChoice, expressOf, expressProblem } from '../host/nic/express.ts';
 import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
 import {
   type ChosenFunction,
@@ -67,6 +68,7 @@ type NicOptions = {
   rateMbps?: number;
   limit?: LimitValues;
   limits: boolean;
+  enaExpress?: ExpressChoice;
   showLimits?: boolean;
   fabric?: FaultSpec;
 };
@@ -112,6 +114,9 @@ export function addNicCommand(program: Command, exit: (code: number) => void): v
     .option('--type <type>', 'link, queues and limits of an EC2 instance type, like c6i.large')
     .option('--limit <name=n>', 'another limit, like packetsPerSecond=10000; repeatable', limit)
     .option('--no-limits', 'no limits of the type')
+    .addOption(
+      new Option('--ena-express <what>', 'ENA Express for tcp; udp: for both').choices(EXPRESS),
+    )
     .option('--show-limits', 'print each limit with how it is known')
     .option('--profile <name>', `generation of the card: ${allProfiles}; type: that of --type`)
     .addOption(
@@ -302,15 +307,18 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Of each socket, in their order: those of its type or instance, with what was set instead. */
 function limitsOf(options: NicOptions, vpc: VpcModel | null): FunctionLimits[] {
-  const { socket = [], type, limit: set = {}, limits: wanted } = options;
+  const { socket = [], type, limit: set = {}, limits: wanted, enaExpress } = options;
+  const express = enaExpress !== undefined;
   const types = InstanceTypes.load();
   return socket.map((_, i) => {
     const instance = vpc?.instances[i];
     const name = type ?? instance?.type;
-    const own = wanted && name !== undefined && types.has(name) ? types.get(name) : null;
+    const known = name !== undefined && types.has(name) ? types.get(name) : null;
+    const own = wanted ? known : null;
+    if (express && isModel(options.model)) refuseExpress(known, options.model);
     const placed = vpc !== null && instance !== undefined && isPlaced(vpc, instance.name);
     try {
-      return new FunctionLimits(own, set, placed);
+      return new FunctionLimits(own, set, { placed, express });
     } catch (error) {
       throw new UsageError((error as Error).message);
     }
@@ -323,7 +331,7 @@ function functionsOf(
   limits: readonly FunctionLimits[],
 ): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], access } = options;
-  const { spoofchk, rateMbps, fabric } = options;
+  const { spoofchk, rateMbps, fabric, enaExpress } = options;
   const parent = parentOf(options);
   const { model } = options;
   if (!isModel(model))
@@ -351,6 +359,7 @@ function functionsOf(
       ...(parent !== undefined && { parent }),
       ...(rateMbps !== undefined && { rateMbps }),
       ...(fabric !== undefined && { fabric }),
+      ...(enaExpress !== undefined && { express: expressOf(enaExpress) }),
       ...limits[i]?.spec(),
     };
   });
@@ -418,6 +427,11 @@ function typeOf(name: string | undefined): InstanceType | null {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+}
+
+function refuseExpress(type: InstanceType | null, model: ModelName): void {
+  const problem = expressProblem(type, model);
+  if (problem !== undefined) throw new UsageError(`--ena-express: ${problem}`);
 }
 
 /** `type` stands for that of the instance type's generation; other names are checked later. */

@@ -32,6 +32,10 @@ export interface Port {
   readonly bandwidthOutExceeded: number;
   /** As above, because there were too many packets. */
   readonly packetRateExceeded: number;
+  /** ENA Express on this port: 0 off, 1 on, 3 on for UDP too; and packets that went by it. */
+  readonly expressMode: number;
+  readonly expressSent: number;
+  readonly expressReceived: number;
   /** From now on `endpoint` is given the frames of this port; null: nobody is. */
   connect(endpoint: Endpoint | null): void;
   /** The port's own address is `mac` from now on; false: it belongs to another port. */

@@ -19,9 +19,12 @@ export const counter = {
   bwInExceeded: 4 + 2 * reasonCount,
   bwOutExceeded: 5 + 2 * reasonCount,
   ppsExceeded: 6 + 2 * reasonCount,
+  /** Packets that went by ENA Express. */
+  expressTx: 7 + 2 * reasonCount,
+  expressRx: 8 + 2 * reasonCount,
 } as const;
 
-/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. by reason, then what exceeded an allowance. */
+/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. by reason, then what exceeded an allowance, then ENA Express. */
 export const counterNames: readonly string[] = [
   'tx_frames',
   'tx_bytes',
@@ -32,6 +35,8 @@ export const counterNames: readonly string[] = [
   'bw_in_allowance_exceeded',
   'bw_out_allowance_exceeded',
   'pps_allowance_exceeded',
+  'express_tx_frames',
+  'express_rx_frames',
 ];
 
 export const createPortCounters = (): Counters => new Counters(counterNames);

@@ -9,6 +9,7 @@ import { type Endpoint, maxLanes, type Port } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import type { Allowance } from './allowance/allowance.ts';
 import { type Releaser, Shaper } from './allowance/shaper.ts';
+import type { Express } from './express.ts';
 import { counter, createPortCounters } from './port-counters.ts';
 
 export type PortOptions = {
@@ -22,6 +23,8 @@ export type PortOptions = {
   readonly address?: number;
   /** The largest IP packet that the port may send; 9216 unless told. */
   readonly mtu?: number;
+  /** ENA Express is switched on; off unless told. */
+  readonly express?: Express;
   /** Room for frames that wait for receive buffers, in each lane; 512 KiB unless told. */
   readonly queueBytes?: number;
   /** What it may send and be sent, together with other ports of the same allowance; no limit if absent. */
@@ -74,6 +77,10 @@ export class SwitchPort implements Port {
 
   /** What is above its allowance waits here; null: it has none. */
   shaper: Shaper | null = null;
+  readonly express: Express | null;
+  /** Its guest may send on what is not its own: no end of a packet's way. */
+  sendsOn = false;
+
   endpoint: Endpoint | null = null;
   linkUp = true;
   /** It was given frames in this burst. */
@@ -91,6 +98,7 @@ export class SwitchPort implements Port {
     this.spoofCheck = options.spoofCheck ?? false;
     this.address = options.address ?? null;
     this.isFabric = options.fabric ?? false;
+    this.express = options.express ?? null;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
     this.#queueBytes = options.queueBytes ?? defaultQueueBytes;
@@ -155,6 +163,19 @@ export class SwitchPort implements Port {
 
   get packetRateExceeded(): number {
     return this.values[counter.ppsExceeded] as number;
+  }
+
+  get expressMode(): number {
+    if (this.express === null) return 0;
+    return this.express.udp ? 3 : 1;
+  }
+
+  get expressSent(): number {
+    return this.values[counter.expressTx] as number;
+  }
+
+  get expressReceived(): number {
+    return this.values[counter.expressRx] as number;
   }
 
   /** What waits for the endpoint before is dropped and counted as `noReceiver`. */

@@ -22,6 +22,7 @@ import { Segmenter } from '../net/segmentation.ts';
 import type { Stage } from './allowance/shaper.ts';
 import { Bridge } from './bridge.ts';
 import { BurstTime } from './burst-time.ts';
+import { countExpress } from './express.ts';
 import type { Delivery, Forwarder } from './forwarder.ts';
 import { OwnerTable } from './mac-table.ts';
 import { type Fabric, type PortOptions, SwitchPort } from './port.ts';
@@ -234,6 +235,7 @@ export class Switch implements Fabric, Delivery {
    * can take; the verdict is that of the last one.
    */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
+    if (from.express !== null) countExpress(from, to, frame, this.wireFrames);
     if (to.shaper !== null) {
       this.time.tick();
       const bytes = this.wireBytes(frame);

@@ -72,6 +72,16 @@ test('who sends from an address that is not its own is stopped, and nobody hears
   assert.equal(lab.counters('a')['tx_spoofedSource'], 4);
 });
 
+test('an interface that may send on what is not its own is no end of a packet, as long as it may', () => {
+  const model = (sourceDestCheck: boolean) =>
+    testModel({ interfaces: [nic('a', 0), nic('b', 0, { sourceDestCheck })] });
+  const lab = new RegionLab(model(false));
+  const sendOn = () => ['a', 'b'].map((name) => lab.end(name).port.sendsOn);
+  assert.deepEqual(sendOn(), [false, true]);
+  lab.region.update(model(true));
+  assert.deepEqual(sendOn(), [false, false]);
+});
+
 test('ARP in the name of another one is stopped; what nobody answers goes nowhere', () => {
   const lab = new RegionLab(testModel());
   const arp = (sender: number): Send => ({

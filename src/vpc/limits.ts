@@ -86,10 +86,15 @@ const mayBeZero: readonly LimitName[] = ['burstMinutes', 'creditRefill', 'queueM
 export type Circumstances = {
   /** In a cluster placement group: one flow may have more, to members of it. */
   readonly placed?: boolean;
+  /** ENA Express is switched on: one flow may have more, to others that have it too. */
+  readonly express?: boolean;
 };
 
 /** What the switch is told; limits that are a device's own are not for it. */
-export function switchLimits(values: LimitValues, { placed = false }: Circumstances = {}) {
+export function switchLimits(
+  values: LimitValues,
+  { placed = false, express = false }: Circumstances = {},
+) {
   const flowGbps = (placed ? values.singleFlowPlacedGbps : undefined) ?? values.singleFlowGbps;
   const { packetsPerSecond, conntrackEntries, linkLocalPps, queueMs, creditRefill } = values;
   const limits: { -readonly [K in keyof AllowanceLimits]: AllowanceLimits[K] } = {};
@@ -100,6 +105,8 @@ export function switchLimits(values: LimitValues, { placed = false }: Circumstan
   if (isSet(creditRefill)) limits.creditRefill = creditRefill;
   if (isSet(values.cardGbps)) limits.portBps = values.cardGbps * 1e9;
   if (isSet(flowGbps)) limits.flowBps = flowGbps * 1e9;
+  const { singleFlowExpressGbps } = values;
+  if (express && isSet(singleFlowExpressGbps)) limits.expressFlowBps = singleFlowExpressGbps * 1e9;
   if (isSet(values.gatewayGbps)) limits.gatewayBps = values.gatewayGbps * 1e9;
   if (isSet(packetsPerSecond)) limits.packetsPerSecond = packetsPerSecond;
   if (isSet(conntrackEntries)) limits.connections = Math.floor(conntrackEntries);

@@ -21,6 +21,9 @@ const queueMs = 300;
 const header = { tcp: 14 + 20 + 32, udp: 14 + 20 + 8 };
 /** What a VPC's DHCP says, without the headers of IPv4 and TCP. */
 const mss = 9001 - 52;
+/** ENA Express takes packets of 8900 bytes at most. */
+const expressMtu = 8900;
+const express = { udp: true };
 const datagram = 1400;
 
 /**
@@ -77,7 +80,10 @@ const Mbps = 1e6;
 test('guests reach what they are allowed, within 2 %, and hear what exceeded it', async (t) => {
   const tools = await toolsOrSkip(t, '6.12');
   if (tools === null) return;
-  const pair = await Pair.start({ kernel: '6.12', vpc, more: { profile: 'permissive' } }, tools);
+  const pair = await Pair.start(
+    { kernel: '6.12', vpc, more: { profile: 'permissive', express } },
+    tools,
+  );
   try {
     const [a, b] = await Promise.all([pair.up('a'), pair.up('b')]);
     const lab = new Limited(pair, { a, b });
@@ -117,6 +123,32 @@ test('guests reach what they are allowed, within 2 %, and hear what exceeded it'
       assert.equal(await lab.exceeded('a', 'conntrack'), 3);
       const { conntrack_allowance_available: left } = await statistics(pair.vms.a, a);
       assert.equal(left, 0);
+    });
+
+    await t.test('one flow, without ENA Express and by it', async () => {
+      const sent = async () => (await statistics(pair.vms.a, a))['ena_srd_tx_pkts'] ?? -1;
+      lab.limit('a', { flowBps: 20 * Mbps, expressFlowBps: 100 * Mbps, queueMs });
+      const before = await sent();
+      const wire = (mss + header.tcp) / mss;
+      await reaches(20 * Mbps, 'a flow', async () => wire * (await lab.iperf('')));
+      assert.ok(
+        (await sent()) - before < 1000,
+        'few: what opened connections, and what ended them',
+      );
+      for (const name of ['a', 'b'] as const)
+        await lab.vm(name).run(`ip link set ${lab.iface[name]} mtu ${expressMtu}`);
+      const least = expressMtu - 52;
+      const wireExpress = (least + header.tcp) / least;
+      await reaches(100 * Mbps, 'a flow', async () => wireExpress * (await lab.iperf('')));
+      const { ena_srd_mode, ena_srd_tx_pkts, ena_srd_eligible_tx_pkts } = await statistics(
+        pair.vms.a,
+        a,
+      );
+      assert.equal(ena_srd_mode, 3);
+      assert.ok((ena_srd_tx_pkts ?? 0) - before > 5000, `${ena_srd_tx_pkts} packets`);
+      assert.equal(ena_srd_eligible_tx_pkts, ena_srd_tx_pkts);
+      const received = (await statistics(pair.vms.b, b))['ena_srd_rx_pkts'] ?? 0;
+      assert.ok(received > 5000, `${received} packets`);
     });
 
     assert.deepEqual(pair.refusals(), []);

@@ -187,12 +187,13 @@ test('the hardware clock answers 125 times a second, and says so when it does no
 });
 
 test('statistics of every type say what the allowances say', () => {
-  const [, a] = pair();
+  const [, a, b] = pair({ port: { express: { udp: true } } });
   a.port.setAllowance(new Allowance({ connections: 450_878 }, 0));
+  for (let i = 0; i < 9; i++) a.send(udp(a, b, 4, 1000 + i));
+  b.send(udp(b, a, 4, 1));
   const { counters } = a.port;
   counters.values[counters.index('bw_in_allowance_exceeded')] = 1;
   counters.values[counters.index('pps_allowance_exceeded')] = 2 ** 33 + 5;
-  Object.assign(a.device.allowances, { srdFlags: 3, srdTxPackets: 9, srdUtilization: 40 });
   const stats = (type: number, bytes: number) => {
     const cmd = getStatsCmd.create();
     cmd.opcode = OPCODE.GET_STATS;
@@ -209,8 +210,10 @@ test('statistics of every type say what the allowances say', () => {
   assert.equal(eni.bw_in_allowance_exceeded_lo, 1);
   assert.deepEqual([eni.pps_allowance_exceeded_lo, eni.pps_allowance_exceeded_hi], [5, 2]);
   const srd = commands.run('srd', stats(STATS_TYPE.ENA_SRD, 0).cmd, srdInfoResp);
-  assert.deepEqual([srd.flags_lo, srd.ena_srd_tx_pkts_lo], [3, 9]);
-  assert.equal(srd.ena_srd_resource_utilization_lo, 40);
+  assert.deepEqual(
+    [srd.flags_lo, srd.ena_srd_tx_pkts_lo, srd.ena_srd_eligible_tx_pkts_lo, srd.ena_srd_rx_pkts_lo],
+    [3, 9, 9, 1],
+  );
   const { cmd, at } = stats(STATS_TYPE.CUSTOMER_METRICS, 48);
   const customer = commands.run('customer', cmd, customerMetricsResp);
   assert.equal(customer.reported_metrics_lo, 0x3f);

@@ -73,6 +73,15 @@ class CountingPort implements Port {
   get bandwidthOutExceeded(): number {
     return this.#port.bandwidthOutExceeded;
   }
+  get expressMode(): number {
+    return this.#port.expressMode;
+  }
+  get expressSent(): number {
+    return this.#port.expressSent;
+  }
+  get expressReceived(): number {
+    return this.#port.expressReceived;
+  }
   get packetRateExceeded(): number {
     return this.#port.packetRateExceeded;
   }

@@ -1,7 +1,6 @@
 /**
  * What EC2 grants an instance, as its function reports it: how often each allowance was exceeded,
- * and what ENA Express did. What the network counts is read from the port; to the rest, whoever
- * enforces limits adds.
+ * and what ENA Express did. The network counts, this reads it from the port.
  */
 import type { Port } from '../../net/port.ts';
 
@@ -13,21 +12,30 @@ type Granted = Pick<
   | 'linkLocalExceeded'
   | 'trackingExceeded'
   | 'trackingAvailable'
+  | 'expressMode'
+  | 'expressSent'
+  | 'expressReceived'
 >;
 
 export class Allowances {
-  /** Bits: 0 enabled, 1 UDP, 2 no UDP ordering. */
-  srdFlags = 0;
-  srdTxPackets = 0;
-  srdEligibleTxPackets = 0;
-  srdRxPackets = 0;
-  /** Percent. */
-  srdUtilization = 0;
-
   readonly #port: Granted;
 
   constructor(port: Granted) {
     this.#port = port;
+  }
+
+  /** ENA_ADMIN_ENA_SRD_*: 1 enabled, 2 for UDP. */
+  get srdFlags(): number {
+    return this.#port.expressMode;
+  }
+
+  /** Each packet that may go by SRD does. */
+  get srdTxPackets(): number {
+    return this.#port.expressSent;
+  }
+
+  get srdRxPackets(): number {
+    return this.#port.expressReceived;
   }
 
   get bwInExceeded(): number {

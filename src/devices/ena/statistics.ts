@@ -136,11 +136,8 @@ export class Statistics {
     const made = srdInfoResp.create();
     made.flags_lo = a.srdFlags;
     [made.ena_srd_tx_pkts_lo, made.ena_srd_tx_pkts_hi] = split(a.srdTxPackets);
-    [made.ena_srd_eligible_tx_pkts_lo, made.ena_srd_eligible_tx_pkts_hi] = split(
-      a.srdEligibleTxPackets,
-    );
+    [made.ena_srd_eligible_tx_pkts_lo, made.ena_srd_eligible_tx_pkts_hi] = split(a.srdTxPackets);
     [made.ena_srd_rx_pkts_lo, made.ena_srd_rx_pkts_hi] = split(a.srdRxPackets);
-    made.ena_srd_resource_utilization_lo = a.srdUtilization;
     made.store(answer, 0);
     return STATUS.SUCCESS;
   }

@@ -8,6 +8,7 @@ import type { Port } from '../../net/port.ts';
 import type { FunctionHost, PolledFunction } from '../../pci/function.ts';
 import type { FaultSpec } from '../../srd/faults.ts';
 import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
+import type { Express } from '../../switch/express.ts';
 
 /** How a guest reaches a function's doorbells and descriptors; each model says what it has. */
 export const ACCESS = ['posted', 'llq', 'polled'] as const;
@@ -35,6 +36,8 @@ export type FunctionSpec = {
   readonly limits?: AllowanceLimits;
   /** IP fragments that it may send in a second; absent: what its profile says. ENA only. */
   readonly egressFragmentsPps?: number;
+  /** ENA Express is switched on. ENA only. */
+  readonly express?: Express;
   /** Whose limits it shares with other functions; its own name if absent. */
   readonly instance?: string;
   /** What the administrator of its parent function has set, for models that have one. */

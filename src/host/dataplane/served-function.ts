@@ -63,6 +63,7 @@ export class ServedFunction {
       mac,
       mtu: maxMtu,
       fabric: isFabric,
+      ...(config.express !== undefined && { express: config.express }),
       spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
       ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
     });

@@ -8,13 +8,14 @@ import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
 import { resolveProfile, specOfType } from '../nic/of-type.ts';
 import { firstAddress, interfaceOf, isPlaced } from '../vpc/members.ts';
 import { limitsOf } from './limits.ts';
-import type { Topology } from './topology.ts';
+import type { Instance, Topology } from './topology.ts';
 
 /** A function per instance, whose sockets are in `directory`. @throws FunctionError */
 export function functionsOf(topology: Topology, directory: string): ChosenFunction[] {
   const { instances, network, vpc } = topology;
   const types = InstanceTypes.load();
-  const requests = instances.map(({ name, type, nic, profile, access, limits, ...given }) => {
+  const requests = instances.map((instance) => {
+    const { name, type, nic, profile, access, limits, express, ...given } = instance;
     const at = vpc === undefined ? null : interfaceOf(vpc, name);
     const { mac, address } = at === null ? given : { mac: at.mac, address: firstAddress(at) };
     const instanceType = types.get(type);
@@ -26,19 +27,24 @@ export function functionsOf(topology: Topology, directory: string): ChosenFuncti
       ...(address !== undefined && { address }),
       ...(resolved !== undefined && { profile: resolved }),
       ...(access !== undefined && { access }),
-      ...limited(name, limitsOf(instanceType, limits), vpc),
+      ...(express !== undefined && { express }),
+      ...limited(instance, limitsOf(instanceType, limits), vpc),
     };
   });
   return chooseFunctions(requests, vpc === undefined ? network : null);
 }
 
 /** What the data plane is told of an instance's limits; nothing when it has none. */
-function limited(name: string, values: LimitValues | null, vpc: VpcModel | undefined) {
+function limited(
+  { name, express }: Instance,
+  values: LimitValues | null,
+  vpc: VpcModel | undefined,
+) {
   if (values === null) return {};
   const placed = vpc !== undefined && isPlaced(vpc, name);
   const { egressFragmentsPps } = values;
   return {
-    limits: switchLimits(values, { placed }),
+    limits: switchLimits(values, { placed, express: express !== undefined }),
     ...(typeof egressFragmentsPps === 'number' && { egressFragmentsPps }),
   };
 }

@@ -1,5 +1,7 @@
 /** The limits of an instance in a topology file: its type's unless told, others by name, or none. */
+
 import { z } from 'zod';
+import type { Express } from '../../switch/express.ts';
 import { networkAllowance } from '../../vpc/allowance.ts';
 import type { InstanceType } from '../../vpc/instance-type.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
@@ -37,19 +39,22 @@ type Limited = {
     readonly name: string;
     readonly type: string;
     readonly limits?: LimitValues | null;
+    readonly express?: Express;
   }[];
   readonly vpc?: VpcModel;
 };
 
 /** The limits of each instance, for people; none for those that have none. */
 export function shownLimits({ instances, vpc }: Limited, types: InstanceTypes) {
-  return instances.map(({ name, type, limits }) => {
+  return instances.map(({ name, type, limits, express }) => {
     if (limits === null) return { name, type, limits: [] };
     const placed = vpc !== undefined && isPlaced(vpc, name);
     return {
       name,
       type,
-      limits: new FunctionLimits(types.get(type), limits ?? {}, placed).shown(),
+      limits: new FunctionLimits(types.get(type), limits ?? {}, {
+        ...{ placed, express: express !== undefined },
+      }).shown(),
     };
   });
 }

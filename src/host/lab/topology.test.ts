@@ -148,6 +148,18 @@ test('an outside is passt, with or without an address for the loopback, or a TUN
   assert.equal(outsideOf(''), undefined, 'off unless asked for');
 });
 
+test('ENA Express is for TCP or UDP too, and for types that have it', () => {
+  const file = (type: string, what: string) =>
+    `instances:\n  a: { type: ${type}, ena-express: ${what} }\n  b: {}\n`;
+  const expressOf = (what: string) => parse(file('c6i.32xlarge', what)).instances[0]?.express;
+  assert.deepEqual([expressOf('tcp'), expressOf('udp')], [{ udp: false }, { udp: true }]);
+  assert.throws(
+    () => parse(file('c6i.32xlarge', 'sctp')),
+    /expected what goes by ENA Express: tcp/,
+  );
+  assert.throws(() => parse(file('t3.micro', 'tcp')), /:2:37.* as t3.micro has no ENA Express/);
+});
+
 test("limits are the type's unless told: others by name, or none", () => {
   const file = (limits: string) =>
     `instances:\n  a: { type: m5.large, limits: ${limits} }\n  b: {}\n`;

@@ -3,8 +3,10 @@
  * every error says file, line and column, what was found and what was expected. Annotated example:
  * examples/two-instances.yaml, which is also the lab without a file.
  */
+
 import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
+import type { Express } from '../../switch/express.ts';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import type { InstanceTypes } from '../../vpc/instance-types.ts';
 import type { LimitValues } from '../../vpc/limits.ts';
@@ -16,6 +18,7 @@ import {
   nicModels,
 } from '../dataplane/models.ts';
 import { ACCESS, type Access } from '../dataplane/nic-model.ts';
+import { EXPRESS, expressOf, expressProblem } from '../nic/express.ts';
 import { hasNic, profileProblem } from '../nic/of-type.ts';
 import { type OutsideRequest, outsideSchema } from '../outside/open.ts';
 import { buildVpc } from '../vpc/build.ts';
@@ -54,6 +57,7 @@ export type Instance = {
   readonly cpus?: number;
   /** Set instead of what the type has; null: none is enforced. */
   readonly limits?: LimitValues | null;
+  readonly express?: Express;
 };
 
 export type Measure = {
@@ -110,6 +114,12 @@ const instanceSchema = (types: InstanceTypes) =>
       context.addIssue({ code: 'custom', path: ['nic'], message: 'expected ena beside an EFA' });
     const unfit = wrong === undefined ? limitsProblem(types.get(name), limits) : undefined;
     if (unfit !== undefined) context.addIssue({ code: 'custom', path: ['limits'], message: unfit });
+    const express =
+      wrong === undefined && instance['ena-express'] !== undefined
+        ? expressProblem(types.get(name), nic)
+        : undefined;
+    if (express !== undefined)
+      context.addIssue({ code: 'custom', path: ['ena-express'], message: express });
     if (wrong !== undefined || profile === undefined) return;
     const message = profileProblem(profile, types.get(name), nic);
     if (message !== undefined) context.addIssue({ code: 'custom', path: ['profile'], message });
@@ -131,12 +141,15 @@ const instanceFields = z.strictObject(
     profile: text("a profile of the NIC's, like nitro-v5", (value) => value !== '').optional(),
     access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
     limits: limitsSchema.optional(),
+    'ena-express': z
+      .enum(EXPRESS, expected(`what goes by ENA Express: ${EXPRESS.join(', ')} (and TCP)`))
+      .optional(),
     memory: whole('MiB of memory', 128, 65_536).optional(),
     cpus: whole('virtual CPUs', 1, 64).optional(),
     ...instanceInVpc,
   },
   expected(
-    `an instance: type, nic, kernel, image, mac, profile, access, limits, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
+    `an instance: type, nic, kernel, image, mac, profile, access, limits, ena-express, memory, cpus, ${Object.keys(instanceInVpc).join(', ')}`,
   ),
 );
 
@@ -235,7 +248,9 @@ function instancesOf(instances: File['instances']): Instance[] {
   return Object.entries(instances).map(([name, instance]): Instance => {
     const { nic = 'ena', kernel, image, mac, profile, access, cpus, limits } = instance;
     const type = typeOf(instance);
-    const rest = { kernel, image, mac, profile, access, cpus, limits };
+    const choice = instance['ena-express'];
+    const express = choice && expressOf(choice);
+    const rest = { kernel, image, mac, profile, access, cpus, limits, express };
     const given = Object.entries({
       ...rest,
       address: instance.address?.[0],

@@ -134,7 +134,7 @@ function checkSocket(path: string): void {
 
 /** A profile and a way of access that the model has. */
 function checkModel(name: ModelName, request: FunctionRequest): void {
-  const { profile, access, linkMbps, parent, fabric } = request;
+  const { profile, access, linkMbps, parent, fabric, express } = request;
   const model = modelOf(name);
   if (profile !== undefined && !model.profiles.includes(profile))
     throw new FunctionError(
@@ -150,6 +150,8 @@ function checkModel(name: ModelName, request: FunctionRequest): void {
     );
   if (fabric !== undefined && name !== 'efa')
     throw new FunctionError(`${model.title} has no fabric that goes wrong: only EFA has.`);
+  if (express !== undefined && name !== 'ena')
+    throw new FunctionError(`${model.title} has no ENA Express: only ENA has.`);
   if (parent !== undefined && !model.hasParent)
     throw new FunctionError(
       `${model.title} has no parent function: VLAN, trust and the like are not for it.`,

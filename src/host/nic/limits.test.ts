@@ -30,3 +30,14 @@ test('a change adds to what was set; one that cannot be changes nothing', () => 
   assert.throws(() => limits.change('vf0', parseLimit('burstGbps=0.1')), /below the baseline/);
   assert.equal(limits.spec().limits?.out?.burstBps, 10e9);
 });
+
+test('a flow has more by ENA Express where that is switched on and the type has it', () => {
+  const types = InstanceTypes.load();
+  const expressOf = (name: string) =>
+    new FunctionLimits(types.get(name), {}, { express: true }).spec().limits?.expressFlowBps;
+  assert.deepEqual([expressOf('c6i.32xlarge'), expressOf('t3.micro')], [25e9, undefined]);
+  assert.equal(
+    new FunctionLimits(types.get('c6i.32xlarge'), {}).spec().limits?.expressFlowBps,
+    undefined,
+  );
+});

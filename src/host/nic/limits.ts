@@ -1,7 +1,13 @@
 /** The limits of functions that are served by themselves: of a type, of what was set, or of both. */
 import { networkAllowance, type Provenance, withOverrides } from '../../vpc/allowance.ts';
 import type { InstanceType } from '../../vpc/instance-type.ts';
-import { chosenLimits, type LimitValues, limitNames, switchLimits } from '../../vpc/limits.ts';
+import {
+  type Circumstances,
+  chosenLimits,
+  type LimitValues,
+  limitNames,
+  switchLimits,
+} from '../../vpc/limits.ts';
 import type { FunctionCommand } from '../dataplane/dataplane.ts';
 import type { FunctionSpec } from '../dataplane/nic-model.ts';
 
@@ -16,13 +22,19 @@ export type ShownLimit = {
 export class FunctionLimits {
   readonly type: InstanceType | null;
   readonly placed: boolean;
+  readonly express: boolean;
   #set: LimitValues;
 
   /** Without a type only what was set is limited. @throws RangeError in a sentence for a person */
-  constructor(type: InstanceType | null, set: LimitValues, placed = false) {
+  constructor(
+    type: InstanceType | null,
+    set: LimitValues,
+    { placed = false, express = false }: Circumstances = {},
+  ) {
     this.type = type;
     this.#set = set;
     this.placed = placed;
+    this.express = express;
     chosenLimits(this.#allowance(), set);
   }
 

@@ -27,6 +27,8 @@ export type AllowanceLimits = {
   readonly portBps?: number;
   /** Of one flow, sent. */
   readonly flowBps?: number;
+  /** The same for a flow that goes by ENA Express. */
+  readonly expressFlowBps?: number;
   /** Of what leaves the network, and of what comes from outside. */
   readonly gatewayBps?: number;
   /** Both ways together. */
@@ -69,8 +71,11 @@ export class Allowance {
     this.gatewayOut = new Gate(gateway(), null, this.tab);
     this.gatewayIn = new Gate(gateway(), null, this.tab);
     const fastest = limits.out?.burstBps ?? Infinity;
+    const raised = flowBps === undefined ? 1 : (limits.expressFlowBps ?? flowBps) / flowBps;
     this.flows =
-      flowBps === undefined || flowBps >= fastest ? null : new FlowMeters(this.#bits(flowBps, now));
+      flowBps === undefined || flowBps >= fastest
+        ? null
+        : new FlowMeters(this.#bits(flowBps, now), raised);
     if (before === null) return;
     before.tab.settle();
     for (const way of ['out', 'in', 'gatewayOut', 'gatewayIn'] as const)

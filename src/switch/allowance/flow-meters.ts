@@ -26,14 +26,18 @@ export class FlowMeters {
   readonly #level = new Float64Array(sets * ways);
   readonly #waiting = new Float64Array(sets * ways);
   readonly #at = new Float64Array(sets * ways).fill(-Infinity);
+  /** How many times the limit a flow has. */
+  readonly #times = new Float64Array(sets * ways).fill(1);
+  readonly #raised: number;
 
-  /** `limit`: a flow's, full. */
-  constructor(limit: Meter) {
+  /** `limit`: a flow's, full. `raised`: how many times of it a flow may have that is `raise`d. */
+  constructor(limit: Meter, raised = 1) {
     const { perSecond, atOnce, patience } = limit.spec;
     this.all = limit;
     this.#perNs = perSecond / nsPerSecond;
     this.#atOnce = atOnce;
     this.#patience = patience;
+    this.#raised = Math.max(1, raised);
   }
 
   /** The meter of the frame's flow, or `noFlow`: it cannot be above the limit now. */
@@ -47,13 +51,18 @@ export class FlowMeters {
     return this.#look(h, now);
   }
 
+  /** From now on the flow has more, until it is forgotten. */
+  raise(slot: number): void {
+    this.#times[slot] = this.#raised;
+  }
+
   /** Whether a frame of the flow may go at once. */
   isOpen(slot: number): boolean {
     return (this.#level[slot] as number) > 0 && this.#waiting[slot] === 0;
   }
 
   isShut(slot: number): boolean {
-    return (this.#level[slot] as number) <= -this.#patience;
+    return (this.#level[slot] as number) <= -this.#patience * (this.#times[slot] as number);
   }
 
   take(slot: number, bytes: number): void {
@@ -68,7 +77,8 @@ export class FlowMeters {
   waitNs(slot: number, now: number): number {
     this.#refresh(slot, now);
     const debt = -((this.#level[slot] as number) + (this.#waiting[slot] as number));
-    return debt < 0 ? 0 : Math.floor(debt / this.#perNs) + 1;
+    const perNs = this.#perNs * (this.#times[slot] as number);
+    return debt < 0 ? 0 : Math.floor(debt / perNs) + 1;
   }
 
   #look(h: Headers, now: number): number {
@@ -98,6 +108,7 @@ export class FlowMeters {
     this.#keys[2 * oldest] = a;
     this.#keys[2 * oldest + 1] = b;
     this.#level[oldest] = this.#atOnce;
+    this.#times[oldest] = 1;
     this.#at[oldest] = now;
     return oldest;
   }
@@ -107,8 +118,10 @@ export class FlowMeters {
   }
 
   #refresh(slot: number, now: number): void {
-    const earned = (now - (this.#at[slot] as number)) * this.#perNs;
-    this.#level[slot] = Math.min(this.#atOnce, (this.#level[slot] as number) + earned);
+    const times = this.#times[slot] as number;
+    const earned = (now - (this.#at[slot] as number)) * this.#perNs * times;
+    const most = this.#atOnce * times;
+    this.#level[slot] = Math.min(most, (this.#level[slot] as number) + earned);
     this.#at[slot] = now;
   }
 }

@@ -53,6 +53,8 @@ export class Shaper {
   #out: Gate;
   #in: Gate;
   #flows: FlowMeters | null;
+  /** That of the frame that was let through last, if it was looked up. */
+  #flow: number = noFlow;
   /** Frames that wait, in all lanes. */
   #waiting = 0;
   #timer: Timer | null = null;
@@ -90,6 +92,7 @@ export class Shaper {
   send(frame: Frame, bytes: number, packets: number): Reason {
     const gate = this.#out;
     const now = this.#time[0] as number;
+    this.#flow = noFlow;
     if (this.#waiting === 0 && gate.passes(bytes, packets, now)) return R.delivered;
     const found = gate.judge(now);
     let flow: number = noFlow;
@@ -101,7 +104,13 @@ export class Shaper {
     const reason = this.#pass(lane.sent, gate, found, frame, noFlow, bytes, packets);
     if (flow !== noFlow && (reason === R.delivered || reason === R.queued))
       this.#flows?.take(flow, bytes);
+    if (reason === R.delivered) this.#flow = flow;
     return reason;
+  }
+
+  /** The flow of the frame that was let through last may have more from now on. */
+  raiseFlow(): void {
+    if (this.#flow !== noFlow) this.#flows?.raise(this.#flow);
   }
 
   /** As `send`, for a frame that leaves the network. */
@@ -239,6 +248,7 @@ export class Shaper {
 
   #release(): void {
     this.#timer = null;
+    this.#flow = noFlow;
     const now = this.#releaser.clock.now();
     for (let at = 0; at < lanes; at++) {
       const stage = at === lane.received ? 'received' : at === lane.leaving ? 'leaving' : 'sent';

@@ -93,6 +93,7 @@ export class NicTable {
     const nic = type === (port.isFabric ? 'interface' : 'efa-only') ? null : found;
     while (this.byPort.length <= port.index) this.byPort.push(null);
     this.byPort[port.index] = nic;
+    port.sendsOn = nic !== null && !nic.tables.sourceDestCheck;
     if (nic === null) return;
     if (port.isFabric) nic.fabricPort = port;
     else nic.port = port;
