@@ -29,6 +29,8 @@ export class FlowMeters {
   /** How many times the limit a flow has. */
   readonly #times = new Float64Array(sets * ways).fill(1);
   readonly #raised: number;
+  /** Bytes of all flows that wait. */
+  #queued = 0;
 
   /** `limit`: a flow's, full. `raised`: how many times of it a flow may have that is `raise`d. */
   constructor(limit: Meter, raised = 1) {
@@ -46,7 +48,8 @@ export class FlowMeters {
     all.refresh(now);
     const isOpen = all.isOpen;
     all.take(bytes);
-    if (isOpen || h.ipVersion === 0) return noFlow;
+    // While one waits each is looked up: what passes unseen would come on top of what is let go.
+    if ((isOpen && this.#queued === 0) || h.ipVersion === 0) return noFlow;
     all.level = Math.max(all.level, -this.#atOnce);
     return this.#look(h, now);
   }
@@ -71,7 +74,10 @@ export class FlowMeters {
 
   /** A frame that was taken begins to wait; or ends, with a negative number. */
   wait(slot: number, bytes: number): void {
-    this.#waiting[slot] = Math.max(0, (this.#waiting[slot] as number) + bytes);
+    const before = this.#waiting[slot] as number;
+    const now = Math.max(0, before + bytes);
+    this.#waiting[slot] = now;
+    this.#queued += now - before;
   }
 
   waitNs(slot: number, now: number): number {
