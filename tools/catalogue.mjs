@@ -1,10 +1,11 @@
 // Makes data/instance-types.tsv, the catalogue that src/vpc/instance-types.ts reads:
 //
-//     node tools/catalogue.mjs FACTS.tsv > data/instance-types.tsv
+//     npm run build && node tools/catalogue.mjs FACTS.tsv > data/instance-types.tsv
 //
 // FACTS.tsv: one instance type per line, with a header line that names at least the columns
 // below; collected from published DescribeInstanceTypes results.
 import { readFileSync } from 'node:fs';
+import { catalogueColumns } from '../dist/src/vpc/catalogue-rows.js';
 
 const [path] = process.argv.slice(2);
 if (path === undefined) {
@@ -29,23 +30,7 @@ console.log(`# EC2 instance types, from published API results (DescribeInstanceT
 # gbps: of the one network card, of all together where there are several. performance: EC2's words.
 # cards: [how many alike*]interfaces:baseline:peak:queues:queues per interface:queues:more interfaces, of
 # one card; queues are ENA's, as launched, then at most. flexible: queues can be chosen per interface.`);
-console.log(
-  [
-    ...[
-      'type',
-      'vcpus',
-      'memory_mib',
-      'hypervisor',
-      'arch',
-      'ena',
-      'ena_express',
-      'efa',
-      'vf82599',
-    ],
-    ...['encryption', 'performance', 'baseline_gbps', 'peak_gbps', 'max_enis', 'ipv4', 'ipv6'],
-    ...['flexible', 'weightings', 'cards', 'as_of'],
-  ].join('\t'),
-);
+console.log(catalogueColumns.join('\t'));
 for (const line of out) console.log(line);
 
 function row(line) {

@@ -16,6 +16,27 @@ export type RuleCase<Facts> = {
   readonly mend?: RegExp;
 };
 
+type Given<Facts> = readonly [rule: string, given: string, facts: Facts];
+
+/** Cases of one kind of facts, by what comes of them. */
+export function casesOf<Facts>() {
+  type Case = RuleCase<Facts>;
+  return {
+    pass: (...[rule, given, facts, says]: [...Given<Facts>, says?: RegExp]): Case => ({
+      ...{ rule, outcome: 'pass', given, facts },
+      ...(says !== undefined && { says }),
+    }),
+    fail: (...[rule, given, facts, says, mend]: [...Given<Facts>, says: RegExp, mend: RegExp]) =>
+      ({ rule, outcome: 'fail', given, facts, says, mend }) satisfies Case,
+    other: (
+      rule: string,
+      outcome: 'unknown' | 'notApplicable',
+      given: string,
+      facts: Facts,
+    ): Case => ({ rule, outcome, given, facts }),
+  };
+}
+
 /** A test per case, and one that no rule is without a case that passes and one that fails. */
 export function testRules<Facts>(
   kind: Kind,

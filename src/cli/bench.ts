@@ -1,11 +1,12 @@
 /** `virtfn bench`: measures the data path beside its peers and the machine's limits. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type BenchRequest, PARTS, type Part, runBench } from '../host/bench/bench.ts';
 import { recordRun } from '../host/bench/history.ts';
 import { renderBench } from './bench-report.ts';
 import { EXIT_INTERRUPTED, interruptible } from './interrupt.ts';
 import { Steps } from './steps.ts';
 import { paintFor, widthOf } from './terminal.ts';
+import { whole } from './whole.ts';
 
 type BenchOptions = {
   json?: boolean;
@@ -90,11 +91,3 @@ async function bench(options: BenchOptions, steps: Steps, signal: AbortSignal): 
   }
   return signal.aborted ? EXIT_INTERRUPTED : 0;
 }
-
-const whole =
-  (min: number, max: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  };

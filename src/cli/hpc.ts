@@ -19,6 +19,7 @@ import { Steps } from './steps.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
+import { whole } from './whole.ts';
 
 type HpcCliOptions = {
   guests?: number;
@@ -83,14 +84,6 @@ export function addHpcCommand(program: Command, exit: (code: number) => void): v
       exit(await interruptible((signal) => hpc(vpc, options, steps, signal), { onFirst }));
     });
 }
-
-const whole =
-  (min: number, max: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  };
 
 function fabric(text: string): FaultSpec {
   const parsed = parseFabric(text);

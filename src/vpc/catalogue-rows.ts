@@ -1,7 +1,7 @@
 /** Rows of `data/instance-types.tsv` as instance types; its head says what the columns mean. */
 import type { InstanceType, NetworkCard } from './instance-type.ts';
 
-const columns = [
+export const catalogueColumns = [
   'type',
   'vcpus',
   'memory_mib',
@@ -23,7 +23,7 @@ const columns = [
   'cards',
   'as_of',
 ] as const;
-type ColumnName = (typeof columns)[number];
+type ColumnName = (typeof catalogueColumns)[number];
 
 const hypervisors = ['nitro', 'xen', 'metal'] as const;
 const enaSupport = ['required', 'supported', 'unsupported'] as const;
@@ -42,7 +42,7 @@ export function readCatalogue(text: string): Catalogue {
       new Error(`the catalogue of instance types, line ${i + 1}: ${problem}`);
     if (line.startsWith('#')) comments.push(line.slice(2));
     else if (!sawHeader) {
-      if (line !== columns.join('\t')) throw at('other columns than expected');
+      if (line !== catalogueColumns.join('\t')) throw at('other columns than expected');
       sawHeader = true;
     } else {
       const type = readRow(line, at);
@@ -57,9 +57,9 @@ export function readCatalogue(text: string): Catalogue {
 
 function readRow(line: string, at: (problem: string) => Error): InstanceType {
   const cells = line.split('\t');
-  if (cells.length !== columns.length)
-    throw at(`${cells.length} columns, expected ${columns.length}`);
-  const cell = (name: ColumnName): string => cells[columns.indexOf(name)] ?? '';
+  if (cells.length !== catalogueColumns.length)
+    throw at(`${cells.length} columns, expected ${catalogueColumns.length}`);
+  const cell = (name: ColumnName): string => cells[catalogueColumns.indexOf(name)] ?? '';
   const wrong = (name: ColumnName, expected: string): Error =>
     at(`${name} is '${cell(name)}', expected ${expected}`);
   const number = (name: ColumnName): number => {

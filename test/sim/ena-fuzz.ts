@@ -22,12 +22,10 @@ import { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { Prng } from '../../src/lib/prng.ts';
-import type { Frame } from '../../src/net/frame.ts';
-import type { Endpoint, Port } from '../../src/net/port.ts';
-import type { Reason } from '../../src/net/reasons.ts';
 import type { FunctionHost, PciFunction } from '../../src/pci/function.ts';
 import type { GuestMemory } from '../../src/pci/guest-memory.ts';
 import { Switch } from '../../src/switch/switch.ts';
+import { CountingPort } from './counting-port.ts';
 import { FuzzMemory, poolBase, poolBytes } from './ena-fuzz-memory.ts';
 import { FuzzValues } from './ena-fuzz-values.ts';
 import { mapped } from './ena-lab.ts';
@@ -36,68 +34,6 @@ import { plainFrame } from './naive-packets.ts';
 const victimBase = 2 ** 34;
 const maxFramesPerAccess = 8192;
 const smallRings = { txDepth: 32, rxDepth: 32, maxPolls: 1 };
-
-/** Counts what the device gives the switch, so that one access can be held to its bound. */
-class CountingPort implements Port {
-  frames = 0;
-  readonly #port: Port;
-
-  constructor(port: Port) {
-    this.#port = port;
-  }
-  transmit(frame: Frame): Reason {
-    this.frames++;
-    return this.#port.transmit(frame);
-  }
-  flush(): void {
-    this.#port.flush();
-  }
-  drain(lane: number): void {
-    this.#port.drain(lane);
-  }
-  get overruns(): number {
-    return this.#port.overruns;
-  }
-  get linkLocalExceeded(): number {
-    return this.#port.linkLocalExceeded;
-  }
-  get trackingExceeded(): number {
-    return this.#port.trackingExceeded;
-  }
-  get trackingAvailable(): number {
-    return this.#port.trackingAvailable;
-  }
-  get bandwidthInExceeded(): number {
-    return this.#port.bandwidthInExceeded;
-  }
-  get bandwidthOutExceeded(): number {
-    return this.#port.bandwidthOutExceeded;
-  }
-  get expressMode(): number {
-    return this.#port.expressMode;
-  }
-  get expressSent(): number {
-    return this.#port.expressSent;
-  }
-  get expressReceived(): number {
-    return this.#port.expressReceived;
-  }
-  get packetRateExceeded(): number {
-    return this.#port.packetRateExceeded;
-  }
-  connect(endpoint: Endpoint | null): void {
-    this.#port.connect(endpoint);
-  }
-  setMac(mac: number | null): boolean {
-    return this.#port.setMac(mac);
-  }
-  addMac(mac: number): boolean {
-    return this.#port.addMac(mac);
-  }
-  removeMac(mac: number): void {
-    this.#port.removeMac(mac);
-  }
-}
 
 /** A submission queue that the fuzzer knows of: where its entries are, and how far apart. */
 type KnownQueue = {

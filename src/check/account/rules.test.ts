@@ -1,5 +1,5 @@
 import { known, unread } from '../fact.ts';
-import { type RuleCase, testRules } from '../testing-rules.ts';
+import { casesOf, type RuleCase, testRules } from '../testing-rules.ts';
 import type { AccountFacts } from './facts.ts';
 import { accountRules } from './rules.ts';
 import {
@@ -40,32 +40,7 @@ const groups = (change: Parameters<typeof group>[0]): AccountFacts =>
 const acls = (...list: ReturnType<typeof acl>[]): AccountFacts =>
   accountFacts({ acls: known(list, at) });
 
-const pass = (rule: string, given: string, facts: AccountFacts): Case => ({
-  rule,
-  outcome: 'pass',
-  given,
-  facts,
-});
-const fail = (
-  rule: string,
-  given: string,
-  facts: AccountFacts,
-  says: RegExp,
-  mend: RegExp,
-): Case => ({
-  rule,
-  outcome: 'fail',
-  given,
-  facts,
-  says,
-  mend,
-});
-const other = (
-  rule: string,
-  outcome: 'unknown' | 'notApplicable',
-  given: string,
-  facts: AccountFacts,
-): Case => ({ rule, outcome, given, facts });
+const { pass, fail, other } = casesOf<AccountFacts>();
 
 const instances: readonly Case[] = [
   pass('account-instance-ena', 'the attribute', well),

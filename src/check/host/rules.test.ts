@@ -1,5 +1,5 @@
 import { known, unread } from '../fact.ts';
-import { type RuleCase, testRules } from '../testing-rules.ts';
+import { casesOf, type RuleCase, testRules } from '../testing-rules.ts';
 import type { HostFacts } from './facts.ts';
 import { hostRules } from './rules.ts';
 import {
@@ -35,27 +35,7 @@ const rising = (counter: string): HostFacts =>
     rise: known({ seconds: 2, counters: new Map([...Object.entries(quiet), [counter, 50]]) }, at),
   });
 
-const pass = (rule: string, given: string, facts: HostFacts, says?: RegExp): Case => ({
-  rule,
-  outcome: 'pass',
-  given,
-  facts,
-  ...(says === undefined ? {} : { says }),
-});
-const fail = (rule: string, given: string, facts: HostFacts, says: RegExp, mend: RegExp): Case => ({
-  rule,
-  outcome: 'fail',
-  given,
-  facts,
-  says,
-  mend,
-});
-const other = (
-  rule: string,
-  outcome: 'unknown' | 'notApplicable',
-  given: string,
-  facts: HostFacts,
-): Case => ({ rule, outcome, given, facts });
+const { pass, fail, other } = casesOf<HostFacts>();
 
 const instance: readonly Case[] = [
   pass('host-type-known', 'a c6i.large', well, /c6i\.large: 2 vCPUs/),

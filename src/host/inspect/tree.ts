@@ -15,10 +15,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type Fact, known, unread } from '../../check/fact.ts';
+import { resolvePath, TreeError } from '../image/tree.ts';
 
 const maxBytes = 1 << 20;
 const maxEntries = 4096;
-const maxLinks = 40;
 
 /** How to see what an ordinary user may not. */
 export const asRoot: readonly string[] = ['sudo virtfn check host'];
@@ -100,9 +100,9 @@ export class Tree {
   #try<T>(path: string, read: (real: string) => Fact<T>, told = path): Fact<T | null> {
     const at = { file: told };
     try {
-      const real = this.#resolve(path);
-      return real === null ? unread('its links lead nowhere', at) : read(real);
+      return read(this.#resolve(path));
     } catch (error) {
+      if (error instanceof TreeError) return unread('its links lead nowhere', at);
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (code === 'ENOENT' || code === 'ENOTDIR') return known(null, at);
       if (code === '') throw error;
@@ -111,28 +111,14 @@ export class Tree {
     }
   }
 
-  /** The path without links, each of which is followed as if the root were `/`; null: a loop. */
-  #resolve(path: string): string | null {
-    const waiting = path.split('/').reverse();
-    const done: string[] = [];
-    for (let links = 0; waiting.length > 0; ) {
-      const name = waiting.pop() ?? '';
-      if (name === '' || name === '.') continue;
-      if (name === '..') {
-        done.pop();
-        continue;
-      }
-      const here = join(this.#root, ...done, name);
-      if (!lstatSync(here).isSymbolicLink()) {
-        done.push(name);
-        continue;
-      }
-      if (++links > maxLinks) return null;
-      const target = readlinkSync(here);
-      if (target.startsWith('/')) done.length = 0;
-      waiting.push(...target.split('/').reverse());
-    }
-    return join(this.#root, ...done);
+  /** The path without links. @throws TreeError when they are a circle */
+  #resolve(path: string): string {
+    const resolved = resolvePath(path, (at) => {
+      const here = join(this.#root, at);
+      if (!lstatSync(here).isSymbolicLink()) return { kind: 'other' };
+      return { kind: 'link', target: readlinkSync(here) };
+    });
+    return join(this.#root, resolved ?? '/');
   }
 }
 

@@ -11,22 +11,21 @@ const flags = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
 /** One tracker, and its interfaces' packets by their first and second direction. */
 class Bench {
-  #now = 0;
+  readonly #clock = new Float64Array(1);
   readonly nics: readonly Nic[];
   readonly tracker: Tracker;
 
   constructor(capacity = 64, accounts = [account()]) {
     this.nics = someNics(...accounts);
-    this.tracker = new Tracker(capacity, this.nics, new Prng(7));
+    this.tracker = new Tracker(capacity, this.nics, new Prng(7), this.#clock);
   }
 
   get now(): number {
-    return this.#now;
+    return this.#clock[0] as number;
   }
 
   set now(value: number) {
-    this.#now = value;
-    this.tracker.setTime(value);
+    this.#clock[0] = value;
   }
 
   /** The connection's slot, or -1. */

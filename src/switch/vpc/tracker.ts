@@ -78,13 +78,8 @@ export class Tracker {
   #hand = 0;
   #searchAt = 0;
 
-  /** `capacity`: a power of two. `nics`: by slot. `clock`: where the time stands, if not told. */
-  constructor(
-    capacity: number,
-    nics: readonly (Nic | null)[],
-    random: Prng,
-    clock: Float64Array = new Float64Array(1),
-  ) {
+  /** `capacity`: a power of two. `nics`: by slot. `clock`: where the time stands. */
+  constructor(capacity: number, nics: readonly (Nic | null)[], random: Prng, clock: Float64Array) {
     this.#clock = clock;
     this.capacity = capacity;
     this.#nics = nics;
@@ -94,11 +89,6 @@ export class Tracker {
     this.#heads = new Int32Array(capacity);
     this.#shift = Math.clz32(capacity) + 1;
     for (let i = 0; i < keyWords; i++) this.#seeds[i] = random.next() | 1;
-  }
-
-  /** To be told before anything is asked that depends on the time. */
-  setTime(now: number): void {
-    this.#clock[0] = now;
   }
 
   /** A record's generation: another one when it is used for another connection. */
