@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { Prng } from '../lib/prng.ts';
+import { seeded } from '../lib/testing-seed.ts';
 import { copyBytes } from './copy.ts';
 import { Frame } from './frame.ts';
 import { frameBytes, loadPieces } from './testing-packets.ts';
 
-test('copies are exact at any alignment and length, between many memories', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('copies are exact at any alignment and length, between many memories', (random) => {
   const memories = Array.from({ length: 7 }, (_, i) => {
     const bytes = new Uint8Array(new ArrayBuffer(4096), i, 3000);
     for (let j = 0; j < bytes.length; j++) bytes[j] = random.next();
@@ -22,13 +19,11 @@ test('copies are exact at any alignment and length, between many memories', () =
     const expected = to.slice();
     expected.set(from.subarray(start, start + length), at);
     copyBytes(from, start, to, at, length);
-    assert.deepEqual(to, expected, `seed ${seed}, copy ${n}`);
+    assert.deepEqual(to, expected, `copy ${n}`);
   }
 });
 
-test('any part of a frame can be copied, wherever its pieces begin', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('any part of a frame can be copied, wherever its pieces begin', (random) => {
   const bytes = Uint8Array.from({ length: 2000 }, () => random.next());
   const frame = new Frame();
   for (let n = 0; n < 500; n++) {
@@ -38,7 +33,7 @@ test('any part of a frame can be copied, wherever its pieces begin', () => {
     const length = random.below(frame.length - from + 1);
     const into = new Uint8Array(length + 7);
     frame.copyPart(from, length, into, 3);
-    assert.deepEqual(into.subarray(3, 3 + length), bytes.subarray(from, from + length), `${seed}`);
+    assert.deepEqual(into.subarray(3, 3 + length), bytes.subarray(from, from + length));
     assert.deepEqual([...into.subarray(0, 3), ...into.subarray(3 + length)], Array(7).fill(0));
     assert.equal(frameBytes(frame).length, frame.length);
   }

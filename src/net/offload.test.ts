@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../lib/prng.ts';
+import type { Prng } from '../lib/prng.ts';
+import { seeded } from '../lib/testing-seed.ts';
 import { pseudoHeaderSum } from './checksum.ts';
 import { checksum, Frame } from './frame.ts';
 import { finishOffload, finishPartial, sumVerdict, verifySums } from './offload.ts';
@@ -27,9 +28,7 @@ function randomPieces(random: Prng): number[] {
 const l4FieldOf = (frame: Frame): number =>
   frame.headers.l4Offset + (frame.headers.l4Protocol === 6 ? 16 : 6);
 
-test('full and partial requests give the packet that its builder would have sent', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('full and partial requests give the packet that its builder would have sent', (random) => {
   const frame = new Frame();
   for (let n = 0; n < 500; n++) {
     const spec = randomSpec(random, 1600);
@@ -56,7 +55,7 @@ test('full and partial requests give the packet that its builder would have sent
       frame.offload |= checksum.ipv4;
     }
     assert.equal(finishOffload(frame), R.delivered);
-    assert.deepEqual(frameBytes(frame), right, `seed ${seed}, case ${n}`);
+    assert.deepEqual(frameBytes(frame), right, `case ${n}`);
     assert.equal(frame.l4Sum, sumVerdict.right);
     assert.equal(frame.offload, 0);
   }
@@ -101,9 +100,7 @@ test('a request that does not fit the frame is refused', () => {
   assert.equal(refused(arp, checksum.l4), R.txBadOffload);
 });
 
-test('sums of received frames are judged; a flipped bit anywhere in the packet is found', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('sums of received frames are judged; a flipped bit anywhere is found', (random) => {
   const frame = new Frame();
   for (let n = 0; n < 500; n++) {
     const spec = { ...randomSpec(random, 400), version: 4, vlans: [] } as const;
@@ -111,14 +108,14 @@ test('sums of received frames are judged; a flipped bit anywhere in the packet i
     loadPieces(frame, bytes, 60 + random.below(100), randomPieces(random));
     frame.parse();
     verifySums(frame);
-    assert.deepEqual([frame.ipv4Sum, frame.l4Sum], [1, 1], `seed ${seed}, case ${n}`);
+    assert.deepEqual([frame.ipv4Sum, frame.l4Sum], [1, 1], `case ${n}`);
     const at = 34 + random.below(bytes.length - 34);
     if (at === 46 || (spec.protocol === 'udp' && (at === 40 || at === 41))) continue;
     bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
     loadPieces(frame, bytes, 60, randomPieces(random));
     frame.parse();
     verifySums(frame);
-    assert.deepEqual([frame.ipv4Sum, frame.l4Sum], [1, 2], `seed ${seed}, byte ${at}`);
+    assert.deepEqual([frame.ipv4Sum, frame.l4Sum], [1, 2], `byte ${at}`);
   }
 });
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { VirtualClock } from '../lib/clock.ts';
-import { Prng } from '../lib/prng.ts';
+import { seeded } from '../lib/testing-seed.ts';
 import { Frame } from '../net/frame.ts';
 import { R } from '../net/reasons.ts';
 import { buildPacket, loadPieces } from '../net/testing-packets.ts';
@@ -32,9 +31,7 @@ class Model {
 
 const macBytes = (n: number): number[] => [2, 0, 0, 0, 0, n];
 
-test('whatever is sent when, everybody gets what the model says, in its order', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('whatever is sent when, everybody gets what the model says, in its order', (random) => {
   for (let run = 0; run < 10; run++) {
     const owners = [1, 2, 3, null, null];
     const model = new Model(owners);
@@ -67,13 +64,11 @@ test('whatever is sent when, everybody gets what the model says, in its order', 
     const ids = ends.map((end) =>
       end.received.map((b) => new DataView(b.buffer).getUint32(38, false)),
     );
-    assert.deepEqual(ids, model.expected, `seed ${seed}, run ${run}`);
+    assert.deepEqual(ids, model.expected, `run ${run}`);
   }
 });
 
-test('garbage with any offload request gets a verdict, and never more bytes than it has', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('garbage with any offload request gets a verdict, and no more bytes', (random) => {
   const fabric = new Switch({ clock: new VirtualClock() });
   const ends = [1, 2].map(
     (n) => new TestEndpoint(fabric.addPort({ name: `p${n}`, mac: 0x02_00_00_00_00_00 + n })),
@@ -96,15 +91,12 @@ test('garbage with any offload request gets a verdict, and never more bytes than
     frame.mss = random.oneIn(3) ? random.below(600) : 0;
     verdicts.add(ends[0].port.transmit(frame));
     ends[0].port.flush();
-    for (const got of ends[1].received.splice(0))
-      assert.ok(got.length <= length, `seed ${seed}, frame ${n}`);
+    for (const got of ends[1].received.splice(0)) assert.ok(got.length <= length, `frame ${n}`);
   }
   for (const verdict of [R.delivered, R.runt, R.txBadOffload]) assert.ok(verdicts.has(verdict));
 });
 
-test('garbage that waits for an allowance gets a verdict too, and nothing is left of it', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('garbage that waits gets a verdict too, and nothing is left of it', (random) => {
   const clock = new VirtualClock();
   const fabric = new Switch({ clock });
   const slow = { baselineBps: 1e6, burstBps: 4e6, creditBits: 1e5 };
@@ -121,7 +113,10 @@ test('garbage that waits for an allowance gets a verdict too, and nothing is lef
     const from = random.below(2);
     const payload = new Uint8Array(random.below(random.oneIn(5) ? 20_000 : 600));
     const bytes = buildPacket({
-      ...{ version: random.pick([4, 6] as const), protocol: random.pick(['tcp', 'udp'] as const) },
+      ...{
+        version: random.pick([4, 6] as const),
+        protocol: random.pick(['tcp', 'udp'] as const),
+      },
       ...{ srcMac: macBytes(from + 1), dstMac: macBytes(2 - from), payload },
       srcPort: random.below(3),
     });
@@ -140,11 +135,11 @@ test('garbage that waits for an allowance gets a verdict too, and nothing is lef
   }
   for (const { port } of ends) port.setLink(true);
   clock.advance(10e9);
-  assert.ok(queued > 20, `seed ${seed}: ${queued} of ${sent} waited`);
+  assert.ok(queued > 20, `${queued} of ${sent} waited`);
   for (const { port } of ends) {
     const { out, in: into } = (port.shaper as Shaper).allowance;
     for (const gate of [out, into])
       for (const meter of [...gate.bytes, gate.packets])
-        assert.ok(meter !== null && meter.waiting === 0, `seed ${seed}: ${meter?.waiting} wait`);
+        assert.ok(meter !== null && meter.waiting === 0, `${meter?.waiting} wait`);
   }
 });

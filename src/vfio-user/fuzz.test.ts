@@ -1,10 +1,10 @@
 // Random and mutated messages against a server with a fake function that does random DMA: no
-// crash, no descriptor kept, nothing written outside of the windows. A failure prints its seed;
-// VIRTFN_FUZZ_SEED repeats it, VIRTFN_FUZZ_ROUNDS (connections; 100 by default) runs for longer.
+// crash, no descriptor kept, nothing written outside of the windows.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { test } from 'node:test';
-import { Prng } from '../lib/prng.ts';
+import { after } from 'node:test';
+import type { Prng } from '../lib/prng.ts';
+import { seeded } from '../lib/testing-seed.ts';
 import { createEventFd } from '../sys/eventfd.ts';
 import { closeFd } from '../sys/fd.ts';
 import { createSharedMemory } from '../sys/memory.ts';
@@ -13,8 +13,7 @@ import * as p from './protocol.ts';
 import { payloadOf, type TestClient } from './testing-client.ts';
 import { Harness } from './testing-harness.ts';
 
-const seed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env['VIRTFN_FUZZ_ROUNDS'] ?? 100);
+const rounds = 100;
 const messagesPerRound = 40;
 
 /** The guest: its middle is a window, and a part that may only be read; the rest are canaries. */
@@ -191,9 +190,12 @@ function canariesLive(): boolean {
   return true;
 }
 
-test(`random messages do no harm (seed ${seed})`, async () => {
+after(() => {
+  for (const fd of passable) closeFd(fd);
+});
+
+seeded('random messages do no harm', async (random) => {
   guest.bytes.fill(canary);
-  const random = new Prng(seed);
   const fuzzer = new Fuzzer(random);
   fuzzer.close();
   const before = readdirSync('/proc/self/fd').length;
@@ -210,5 +212,4 @@ test(`random messages do no harm (seed ${seed})`, async () => {
   }
   const counts = fuzzer.harness.diagnostics.counts();
   assert.ok((counts['vfio-user/request'] ?? 0) > rounds, 'the fuzzer reaches the handlers');
-  for (const fd of passable) closeFd(fd);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ImageError } from '../../src/host/image/errors.ts';
-import { Prng } from '../../src/lib/prng.ts';
+import { withSeeds } from '../../src/lib/testing-seed.ts';
 import { checked, fingerprint } from './checked.ts';
 import { ImageMaker, insert } from './image-maker.ts';
 import { debian, debianKernel } from './systems.ts';
@@ -181,22 +181,24 @@ test('a YAML that unfolds without end is not unfolded', { timeout: PATIENCE_MS }
   assert.ok(report.findings.length > 0);
 });
 
-test('damaged file systems give an answer or an error, never a hang', {
-  timeout: 2 * PATIENCE_MS,
-}, async () => {
-  const seed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-  const prng = new Prng(seed);
-  const original = readFileSync(ext4);
-  for (let round = 0; round < 4; round++) {
-    const bytes = Buffer.from(original);
-    // tables of inodes and groups are in the first megabytes
-    for (let i = 0; i < 400; i++) bytes[1024 + prng.below(4 << 20)] = prng.below(256);
-    const path = written('raw', bytes);
-    await checked(path).catch((error: unknown) =>
-      assert.ok(error instanceof ImageError, `seed ${seed}, round ${round}: ${error}`),
-    );
-  }
-});
+test(
+  'damaged file systems give an answer or an error, never a hang',
+  {
+    timeout: 2 * PATIENCE_MS,
+  },
+  withSeeds(1, async (prng) => {
+    const original = readFileSync(ext4);
+    for (let round = 0; round < 4; round++) {
+      const bytes = Buffer.from(original);
+      // tables of inodes and groups are in the first megabytes
+      for (let i = 0; i < 400; i++) bytes[1024 + prng.below(4 << 20)] = prng.below(256);
+      const path = written('raw', bytes);
+      await checked(path).catch((error: unknown) =>
+        assert.ok(error instanceof ImageError, `round ${round}: ${error}`),
+      );
+    }
+  }),
+);
 
 test('Ctrl-C ends it and leaves nothing behind', { timeout: PATIENCE_MS }, async () => {
   const big = maker.path('qcow2');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../src/lib/prng.ts';
+import { seededTimes } from '../../src/lib/testing-seed.ts';
 import { pair, type SimGuest } from './ena-lab.ts';
 import { plainFrame } from './naive-packets.ts';
 
@@ -48,11 +49,10 @@ function run(access: (typeof accesses)[number], seed: number): unknown[] {
   return noticed;
 }
 
-test('doorbells that are posted, awaited and polled have the same results, interrupts included', () => {
-  for (let seed = 1; seed <= 5; seed++) {
-    const [posted, ...others] = accesses.map((access) => run(access, seed));
-    for (const other of others) assert.deepEqual(other, posted, `seed ${seed}`);
-  }
+const alike = 'doorbells posted, awaited and polled have the same results, interrupts included';
+seededTimes(5, alike, (_, seed) => {
+  const [posted, ...others] = accesses.map((access) => run(access, seed));
+  for (const other of others) assert.deepEqual(other, posted);
 });
 
 test('an unmask between two looks at mapped doorbells is not lost', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMP_STATUS, OP } from '../../src/defs/efa-io.ts';
 import { part } from '../../src/drivers/efa/provider.ts';
-import { Prng } from '../../src/lib/prng.ts';
+import { seededTimes } from '../../src/lib/testing-seed.ts';
 import { type FaultSpec, noFaults } from '../../src/srd/faults.ts';
 import { connect, EfaLab } from './efa-lab.ts';
 
@@ -16,54 +16,52 @@ const fabrics: [string, Partial<FaultSpec>][] = [
 ];
 
 for (const [name, faults] of fabrics)
-  for (const seed of [1, 2, 3])
-    test(`${name}, seed ${seed}: every message arrives exactly once, with its bytes`, () => {
-      const lab = new EfaLab(2, { faults: { ...noFaults, ...faults, seed } });
-      const pair = connect(lab, { rnrRetry: 7 });
-      const count = 400;
-      const bytes = 512;
-      const from = lab.a.provider.buffer(count * bytes);
-      const to = lab.b.provider.buffer(count * bytes);
-      const prng = new Prng(seed);
-      const source = lab.a.arena.offset(from.dma);
-      for (let i = 0; i < count * bytes; i++) lab.a.arena.bytes[source + i] = prng.next();
-      const sent: number[] = [];
-      const got: { slot: number; imm: number }[] = [];
-      let posted = 0;
-      let next = 0;
-      for (let round = 0; round < 2000 && (sent.length < count || got.length < count); round++) {
-        while (posted < count && posted - got.length < 32) {
-          pair.b.receive(posted, [part(to, posted * bytes, bytes)]);
-          posted++;
-        }
-        while (next < count && next - sent.length < 48) {
-          pair.a.send(pair.toB, next, [part(from, next * bytes, bytes)], next);
-          next++;
-        }
-        lab.settle(1);
-        for (const { status, requestId } of pair.cqA.drain()) {
-          assert.equal(status, COMP_STATUS.OK);
-          sent.push(requestId);
-        }
-        for (const { requestId, imm } of pair.cqB.drain())
-          got.push({ slot: requestId, imm: imm ?? -1 });
+  seededTimes(3, `${name}: every message arrives exactly once, with its bytes`, (prng, seed) => {
+    const lab = new EfaLab(2, { faults: { ...noFaults, ...faults, seed } });
+    const pair = connect(lab, { rnrRetry: 7 });
+    const count = 400;
+    const bytes = 512;
+    const from = lab.a.provider.buffer(count * bytes);
+    const to = lab.b.provider.buffer(count * bytes);
+    const source = lab.a.arena.offset(from.dma);
+    for (let i = 0; i < count * bytes; i++) lab.a.arena.bytes[source + i] = prng.next();
+    const sent: number[] = [];
+    const got: { slot: number; imm: number }[] = [];
+    let posted = 0;
+    let next = 0;
+    for (let round = 0; round < 2000 && (sent.length < count || got.length < count); round++) {
+      while (posted < count && posted - got.length < 32) {
+        pair.b.receive(posted, [part(to, posted * bytes, bytes)]);
+        posted++;
       }
-      assert.deepEqual(
-        sent.sort((a, b) => a - b),
-        Array.from({ length: count }, (_, i) => i),
-      );
-      assert.deepEqual(
-        got.map(({ imm }) => imm).sort((a, b) => a - b),
-        Array.from({ length: count }, (_, i) => i),
-      );
-      const target = lab.b.arena.offset(to.dma);
-      for (const { slot, imm } of got)
-        for (let i = 0; i < bytes; i += 37)
-          assert.equal(
-            lab.b.arena.bytes[target + slot * bytes + i],
-            lab.a.arena.bytes[source + imm * bytes + i],
-          );
-    });
+      while (next < count && next - sent.length < 48) {
+        pair.a.send(pair.toB, next, [part(from, next * bytes, bytes)], next);
+        next++;
+      }
+      lab.settle(1);
+      for (const { status, requestId } of pair.cqA.drain()) {
+        assert.equal(status, COMP_STATUS.OK);
+        sent.push(requestId);
+      }
+      for (const { requestId, imm } of pair.cqB.drain())
+        got.push({ slot: requestId, imm: imm ?? -1 });
+    }
+    assert.deepEqual(
+      sent.sort((a, b) => a - b),
+      Array.from({ length: count }, (_, i) => i),
+    );
+    assert.deepEqual(
+      got.map(({ imm }) => imm).sort((a, b) => a - b),
+      Array.from({ length: count }, (_, i) => i),
+    );
+    const target = lab.b.arena.offset(to.dma);
+    for (const { slot, imm } of got)
+      for (let i = 0; i < bytes; i += 37)
+        assert.equal(
+          lab.b.arena.bytes[target + slot * bytes + i],
+          lab.a.arena.bytes[source + imm * bytes + i],
+        );
+  });
 
 for (const [name, faults] of fabrics)
   test(`${name}: a megabyte is read and written intact`, () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nsPerSecond } from '../../lib/clock.ts';
-import { Prng } from '../../lib/prng.ts';
+import { seeded } from '../../lib/testing-seed.ts';
 import { Allowance, type AllowanceLimits } from './allowance.ts';
 import { flowThrough, type Stretch } from './fluid.ts';
 import { verdict } from './gate.ts';
@@ -75,9 +75,7 @@ test('an idle hour earns what an hour of the baseline is', () => {
   close((baseline?.credits ?? 0) * 8, 0.75e9 * (3600 - 0.014), 100, 'bits of credit');
 });
 
-test('frame by frame and by rates, random traffic comes to the same within a frame', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('frame by frame and by rates, random traffic comes to the same within a frame', (random) => {
   for (let run = 0; run < 20; run++) {
     const baselineBps = 1e6 * (1 + random.below(50));
     const limits: AllowanceLimits = {
@@ -116,7 +114,7 @@ test('frame by frame and by rates, random traffic comes to the same within a fra
       byFrame.judge(now);
       // A frame of slack for each change of the rate.
       const slack = 2 * 1514 * segments;
-      close(bytes, taken, slack, `seed ${seed}, run ${run}, segment ${segment}: bytes`);
+      close(bytes, taken, slack, `run ${run}, segment ${segment}: bytes`);
     }
   }
 });

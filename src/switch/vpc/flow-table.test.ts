@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../lib/prng.ts';
+import { seeded } from '../../lib/testing-seed.ts';
 import { Headers } from '../../net/parse.ts';
 import { address6, buildPacket, type PacketSpec } from '../../net/testing-packets.ts';
 import { Decision } from './decision.ts';
@@ -57,9 +58,7 @@ for (const [version, spec] of [
     assert.equal(table.words[table.find(3, headersOf(spec), 6) + field.to], 8, 'in the same place');
   });
 
-test('a full table forgets, old policies first, and is never wrong', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('a full table forgets, old policies first, and is never wrong', (random) => {
   const table = new FlowTable(4, 32, random);
   const kept = new Map<number, number>();
   let known = 0;
@@ -69,12 +68,12 @@ test('a full table forgets, old policies first, and is never wrong', () => {
     const at = table.find(1, h, 1);
     if (at >= 0) {
       known++;
-      assert.equal(table.words[at + field.to], kept.get(port), `seed ${seed}`);
+      assert.equal(table.words[at + field.to], kept.get(port));
     } else {
       table.keep(1, h, 1, decisionTo(n));
       kept.set(port, n);
       assert.ok(table.find(1, h, 1) >= 0);
     }
   }
-  assert.ok(known > 1000, `seed ${seed}: ${known}`);
+  assert.ok(known > 1000, `${known}`);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../lib/prng.ts';
+import { seeded } from '../../lib/testing-seed.ts';
 import type { PacketSpec } from '../../net/testing-packets.ts';
 import type { Nic } from './nic.ts';
 import { account, packetOf, seconds, someNics } from './testing-nics.ts';
@@ -185,9 +186,7 @@ test("all connections of an interface end with it, and nobody else's", () => {
     assert.equal(bench.find({ ...udp, srcPort: i + 1 }, true, i & 1) >= 0, (i & 1) === 1);
 });
 
-test('it agrees with a plain map, whatever begins, passes, ends and is forgotten when', () => {
-  const seed = Date.now() & 0xffff;
-  const random = new Prng(seed);
+seeded('it agrees with a plain map, whatever begins, passes and ends when', (random) => {
   const bench = new Bench(128, [account(40), account(100)]);
   /** When each connection is over. */
   const model = new Map<string, number>();
@@ -199,14 +198,14 @@ test('it agrees with a plain map, whatever begins, passes, ends and is forgotten
     const key = `${nic} ${port}`;
     const isThere = (model.get(key) ?? -1) > bench.now;
     const slot = bench.find(spec, true, nic);
-    assert.equal(slot >= 0, isThere, `seed ${seed}, step ${step}`);
+    assert.equal(slot >= 0, isThere, `step ${step}`);
     if (slot >= 0) {
       bench.pass(slot, true);
       model.set(key, bench.now + seconds(30));
     } else if (bench.begin(spec, true, nic) >= 0) model.set(key, bench.now + seconds(30));
     else {
       const alive = [...model].filter(([k, end]) => k.startsWith(`${nic} `) && end > bench.now);
-      assert.ok(alive.length >= 40 || bench.tracker.count === 128, `seed ${seed}, step ${step}`);
+      assert.ok(alive.length >= 40 || bench.tracker.count === 128, `step ${step}`);
     }
   }
 });

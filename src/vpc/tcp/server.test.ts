@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nsPerMs, nsPerSecond, VirtualClock } from '../../lib/clock.ts';
 import { Prng } from '../../lib/prng.ts';
+import { seeded, seededTimes } from '../../lib/testing-seed.ts';
 import { R } from '../../net/reasons.ts';
 import { Switch } from '../../switch/switch.ts';
 import { TestEndpoint } from '../../switch/testing-endpoint.ts';
@@ -95,45 +96,42 @@ test('a handshake names the MSS of a jumbo interface, the data is answered and b
   assert.equal(it.server.count, 0);
 });
 
-test('in order and whole through a link that loses, repeats and reorders, whatever the seed', () => {
-  const first = Number(process.env['VIRTFN_FUZZ_SEED'] ?? Date.now() & 0xffff);
-  for (let seed = first; seed < first + 25; seed++) {
-    const random = new Prng(seed);
-    const times = 1 + random.below(16);
-    const it = lab(times, seed);
-    const faults = {
-      loss: random.below(21),
-      repeat: random.below(20),
-      delayMs: 1 + random.below(60),
+const badLink = 'in order and whole through a link that loses, repeats and reorders';
+seededTimes(25, badLink, (random, seed) => {
+  const times = 1 + random.below(16);
+  const it = lab(times, seed);
+  const faults = {
+    loss: random.below(21),
+    repeat: random.below(20),
+    delayMs: 1 + random.below(60),
+  };
+  const link = new TestLink(it.clock, random, faults, it.a);
+  const all = Array.from({ length: 1 + random.below(4) }, (_, i) => {
+    const request = framed('x'.repeat(random.below(3000)) + seed + i);
+    for (let at = 2; at < request.length; at++) request[at] = random.next();
+    const mss = random.pick([300, 536, 1460, 8961]);
+    const options = {
+      half: random.oneIn(2),
+      mss,
+      // The server keeps nothing that came early, so thousands of single bytes, reordered, would
+      // take longer than a connection may.
+      piece: Math.max(request.length >>> 5, 1 + random.below(3000)),
+      iss: random.next(),
     };
-    const link = new TestLink(it.clock, random, faults, it.a);
-    const all = Array.from({ length: 1 + random.below(4) }, (_, i) => {
-      const request = framed('x'.repeat(random.below(3000)) + seed + i);
-      for (let at = 2; at < request.length; at++) request[at] = random.next();
-      const mss = random.pick([300, 536, 1460, 8961]);
-      const options = {
-        half: random.oneIn(2),
-        mss,
-        // The server keeps nothing that came early, so thousands of single bytes, reordered, would
-        // take longer than a connection may.
-        piece: Math.max(request.length >>> 5, 1 + random.below(3000)),
-        iss: random.next(),
-      };
-      const by = random.oneIn(2) ? ends(50_000 + i) : ends6(50_000 + i);
-      return { request, client: new TestClient(it.clock, link, by, request, options) };
-    });
-    for (let s = 0; s < 290 && all.some(({ client }) => !client.closed); s++)
-      it.clock.advance(nsPerSecond);
-    for (const { request, client } of all) {
-      assert.equal(client.reset, false, `seed ${seed}`);
-      const body = request.subarray(2);
-      const right = client.answer.every((byte, i) => byte === body[i % body.length]);
-      assert.ok(right, `seed ${seed}: every byte is right`);
-      assert.equal(client.answer.length, body.length * times, `seed ${seed}: nothing is missing`);
-    }
-    it.clock.advance(400 * nsPerSecond);
-    assert.equal(it.server.count, 0, `seed ${seed}: nothing is left`);
+    const by = random.oneIn(2) ? ends(50_000 + i) : ends6(50_000 + i);
+    return { request, client: new TestClient(it.clock, link, by, request, options) };
+  });
+  for (let s = 0; s < 290 && all.some(({ client }) => !client.closed); s++)
+    it.clock.advance(nsPerSecond);
+  for (const { request, client } of all) {
+    assert.equal(client.reset, false);
+    const body = request.subarray(2);
+    const right = client.answer.every((byte, i) => byte === body[i % body.length]);
+    assert.ok(right, 'every byte is right');
+    assert.equal(client.answer.length, body.length * times, 'nothing is missing');
   }
+  it.clock.advance(400 * nsPerSecond);
+  assert.equal(it.server.count, 0, 'nothing is left');
 });
 
 test('an answer is cut to the MSS of the peer, and waits for its window', () => {
@@ -312,9 +310,7 @@ test('wrong checksums, land attacks, fragments and cut headers are counted and g
   assert.deepEqual([it.server.counts.malformed, it.a.received.length, it.server.count], [4, 0, 0]);
 });
 
-test('random segments neither throw nor leave anything behind', () => {
-  const seed = Number(process.env['VIRTFN_FUZZ_SEED'] ?? Date.now() & 0xffff);
-  const random = new Prng(seed);
+seeded('random segments neither throw nor leave anything behind', (random, seed) => {
   const it = lab(3, seed);
   let { sequence, acknowledgement } = call(it);
   for (let n = 0; n < 30_000; n++) {
@@ -328,7 +324,7 @@ test('random segments neither throw nor leave anything behind', () => {
       payload: random.oneIn(2) ? framed('q'.repeat(random.below(50))) : new Uint8Array(0),
     };
     const back = talk(it, said, ends(40_000 + random.below(3)));
-    assert.ok(back.length <= 12, `seed ${seed}: one segment makes a bounded answer`);
+    assert.ok(back.length <= 12, `one segment makes a bounded answer`);
     const synAck = back.find(({ flags }) => flags === (bit.syn | bit.ack));
     if (synAck !== undefined) acknowledgement = synAck.sequence + 1;
     if (synAck !== undefined) sequence = synAck.acknowledgement;
@@ -336,5 +332,5 @@ test('random segments neither throw nor leave anything behind', () => {
     assert.ok(it.server.count <= limits.perInterface);
   }
   it.clock.advance(700 * nsPerSecond);
-  assert.equal(it.server.count, 0, `seed ${seed}`);
+  assert.equal(it.server.count, 0);
 });
