@@ -136,3 +136,19 @@ test('ranges that are not whole words are refused', () => {
   assert.equal(memory.range(0, 0, 'read'), null);
   assert.equal(memory.range(60, 8, 'read'), null);
 });
+
+test('whoever copies the list of windows sees that it is another one', () => {
+  const memory = GuestMemory.over(new Uint8Array(64));
+  const before = memory.layout;
+  memory.add({ ...mapped(0x1000, new Uint8Array(64)), linear: 0x8000 });
+  assert.notEqual(memory.layout, before);
+  assert.deepEqual(
+    memory.windows.map(({ linear }) => linear),
+    [-1, 0x8000],
+  );
+  assert.equal(memory.range(0x1010, 8, 'read')?.linearAt, 0x8010 / 4);
+  assert.equal(memory.range(0x10, 8, 'read')?.linearAt, -1);
+  const added = memory.layout;
+  memory.remove(0x1000, 64);
+  assert.notEqual(memory.layout, added);
+});

@@ -34,6 +34,8 @@ export type DmaWindow = {
   readonly view: DataView;
   readonly words: Int32Array;
   readonly remote: RemoteDma | null;
+  /** Where the window begins in the fast path's linear memory, in bytes; -1: it does not lie there. */
+  readonly linear: number;
 };
 
 export type WindowSpec = {
@@ -43,6 +45,8 @@ export type WindowSpec = {
   readonly memory: Uint8Array | { readonly sizeBytes: number; readonly remote: RemoteDma };
   readonly readable: boolean;
   readonly writable: boolean;
+  /** As in `DmaWindow`; -1 if absent. A multiple of 4. */
+  readonly linear?: number;
 };
 
 const noView = new DataView(new ArrayBuffer(0));
@@ -51,6 +55,8 @@ const noWords = new Int32Array(0);
 export class GuestMemory {
   /** Changes whenever a window was removed. */
   generation = 0;
+  /** Changes whenever there are other windows. */
+  layout = 0;
   /** By address. */
   #windows: DmaWindow[] = [];
   /** The window of the last hit: most accesses fall into the same one. */
@@ -68,7 +74,7 @@ export class GuestMemory {
    * peer, and has seen to it that windows overlap only where they are the same bytes.
    */
   add(spec: WindowSpec): void {
-    const { iova, memory, readable, writable } = spec;
+    const { iova, memory, readable, writable, linear = -1 } = spec;
     const mapped = memory instanceof Uint8Array;
     const size = mapped ? memory.length : memory.sizeBytes;
     if (size <= 0 || size > maxWindowBytes || iova < 0 || iova + size > maxDmaAddress)
@@ -85,8 +91,15 @@ export class GuestMemory {
       view: mapped ? new DataView(memory.buffer, memory.byteOffset, size) : noView,
       words,
       remote: mapped ? null : memory.remote,
+      linear,
     });
+    this.layout++;
     this.#sort();
+  }
+
+  /** All windows, by address. */
+  get windows(): readonly DmaWindow[] {
+    return this.#windows;
   }
 
   #sort(): void {
@@ -111,6 +124,7 @@ export class GuestMemory {
   #invalidate(): void {
     this.#last = null;
     this.generation++;
+    this.layout++;
   }
 
   /** The window that holds all of `iova` .. `iova + length`, or null. */
@@ -166,10 +180,12 @@ export class GuestMemory {
     const window = this.locate(iova, sizeBytes);
     if (window === null) return null;
     if ((use !== 'write' && !window.readable) || (use !== 'read' && !window.writable)) return null;
-    if (window.remote === null)
-      return new DmaRange(this.generation, window.words, (iova - window.iova) >>> 2, null, iova);
+    const { remote, linear, words } = window;
+    const linearAt = linear < 0 ? -1 : (linear + iova - window.iova) / 4;
+    if (remote === null)
+      return new DmaRange(this.generation, words, (iova - window.iova) >>> 2, null, iova, linearAt);
     const copy = new Int32Array(sizeBytes >>> 2);
-    return new DmaRange(this.generation, copy, 0, window.remote, iova);
+    return new DmaRange(this.generation, copy, 0, remote, iova, -1);
   }
 }
 
@@ -181,6 +197,8 @@ export class DmaRange {
   readonly generation: number;
   readonly words: Int32Array;
   readonly base: number;
+  /** Where the range begins in linear memory, in words; -1: it does not lie there. */
+  readonly linearAt: number;
   readonly #remote: RemoteDma | null;
   readonly #iova: number;
 
@@ -190,7 +208,9 @@ export class DmaRange {
     base: number,
     remote: RemoteDma | null,
     iova: number,
+    linearAt: number,
   ) {
+    this.linearAt = linearAt;
     this.generation = generation;
     this.words = words;
     this.base = base;

@@ -46,6 +46,11 @@ export class GuestRing {
     return true;
   }
 
+  /** Where the ring begins in the fast path's linear memory, in words; -1: not there, or not attached. */
+  get linearAt(): number {
+    return this.#range?.linearAt ?? -1;
+  }
+
   /** The first word of entry `index`, which may count on beyond the end of 2^n entries. */
   at(index: number): number {
     return this.#base + (index & this.#mask) * this.entryWords;
