@@ -9,6 +9,7 @@ export const compileFastpath = (): WebAssembly.Module => new WebAssembly.Module(
 /** What its functions are; addresses are offsets in the memory, unsigned. */
 export type FastpathExports = {
   version(): number;
+  dataEnd(): number;
   load32(address: number): number;
   store32(address: number, value: number): void;
   copy(to: number, from: number, sizeBytes: number): void;

@@ -33,7 +33,7 @@ const MADV_DONTDUMP = 16;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 
-const pageBytes = 4096;
+export const pageBytes = 4096;
 /** The engine aborts on buffers of more than 4 GiB, and indexes up to 1 GiB fastest. */
 const maxPieceBytes = 2 ** 30;
 
@@ -64,9 +64,23 @@ export type MapSpec = {
 };
 
 /** A view of part of a mapping; `start` counts from the mapping's first byte. */
-export type Piece = { readonly start: number; readonly bytes: Uint8Array };
+export type Piece = {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+  /** Where it begins in a `LinearMemory`, or -1: it lies elsewhere. */
+  readonly linear: number;
+};
 
-export class Mapping {
+export interface Mapping {
+  readonly pieces: readonly Piece[];
+  /** Lets go of the file, now; views that are still around hold nothing any more. */
+  release(): void;
+}
+
+/** Maps part of a file as `mapFile` does. */
+export type Mapper = (spec: MapSpec) => Mapping;
+
+class FileMapping implements Mapping {
   readonly pieces: readonly Piece[];
   readonly #range: Range;
   #released = false;
@@ -76,14 +90,18 @@ export class Mapping {
     this.pieces = pieces;
   }
 
-  /** Lets go of the file, now; views that are still around hold nothing any more. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
     const { address, sizeBytes } = this.#range;
-    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
-    checked('mmap', mmap(address, sizeBytes, PROT_READ | PROT_WRITE, flags, -1, 0));
+    mapNothing(address, sizeBytes);
   }
+}
+
+/** Puts empty, private memory in the place of whatever is mapped there. */
+export function mapNothing(address: number, sizeBytes: number): void {
+  const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+  checked('mmap', mmap(address, sizeBytes, PROT_READ | PROT_WRITE, flags, -1, 0));
 }
 
 /**
@@ -94,41 +112,62 @@ export class Mapping {
  * the pieces keeps that fact beside them.
  */
 export function mapFile(spec: MapSpec): Mapping {
-  const { fd, offset, sizeBytes, writable } = spec;
+  const extent = extentOf(spec);
+  const { before, length } = extent;
+  const address = mapAt(0, spec, extent);
+  const range: Range = { address, sizeBytes: length, views: 0 };
+  mappedBytes += length;
+  return new FileMapping(
+    range,
+    cut(spec, (start, sizeBytes) => {
+      const buffer = viewAt(address + before + start, sizeBytes);
+      range.views++;
+      collected.register(buffer, range);
+      return { start, bytes: new Uint8Array(buffer), linear: -1 };
+    }),
+  );
+}
+
+/** What of a file has to be mapped, so that what was asked for begins `before` bytes into it. */
+export type Extent = {
+  readonly before: number;
+  readonly length: number;
+  readonly alignment: number;
+};
+
+/** Throws as `mapFile` does. Files of huge pages are mapped in whole ones; only what was asked for is ever seen. */
+export function extentOf({ fd, offset, sizeBytes }: MapSpec): Extent {
   if (sizeBytes <= 0 || offset < 0) throw new SysError('mmap', EINVAL, 'empty');
   const file = fstatSync(fd);
   if (offset + sizeBytes > file.size)
     throw new SysError('mmap', EINVAL, `${sizeBytes} bytes at ${offset} end after the file`);
   if (offset % pageBytes !== 0) throw new SysError('mmap', EINVAL, `offset ${offset}`);
-  // Files of huge pages are mapped in whole ones; only what was asked for is ever seen.
   const alignment = Math.max(pageBytes, file.blksize);
   const before = offset % alignment;
-  const length = Math.ceil((before + sizeBytes) / alignment) * alignment;
-  const protection = PROT_READ | (writable ? PROT_WRITE : 0);
-  const flags = MAP_SHARED;
-  const address = checked('mmap', mmap(0, length, protection, flags, fd, offset - before));
-  madvise(address, length, MADV_DONTDUMP);
-  const range: Range = { address, sizeBytes: length, views: 0 };
-  mappedBytes += length;
-  const pieces = cut(range, before, sizeBytes, spec.pieceBytes, spec.overlapBytes);
-  return new Mapping(range, pieces);
+  return { before, length: Math.ceil((before + sizeBytes) / alignment) * alignment, alignment };
 }
 
-/** Views of `sizeBytes` bytes from `first` on. */
-function cut(
-  range: Range,
-  first: number,
-  sizeBytes: number,
-  pieceBytes = maxPieceBytes,
-  overlapBytes = 0,
+/** Maps a file's extent, over whatever is at `at`, or anywhere if that is 0; returns where. */
+export function mapAt(at: number, spec: MapSpec, { before, length }: Extent): number {
+  const protection = PROT_READ | (spec.writable ? PROT_WRITE : 0);
+  const flags = MAP_SHARED | (at === 0 ? 0 : MAP_FIXED);
+  const place = mmap(at, length, protection, flags, spec.fd, spec.offset - before);
+  const address = checked('mmap', place);
+  madvise(address, length, MADV_DONTDUMP);
+  return address;
+}
+
+type CutSpec = Pick<MapSpec, 'sizeBytes' | 'pieceBytes' | 'overlapBytes'>;
+
+/** Cuts what was asked for into pieces, of which `piece` makes views. */
+export function cut(
+  { sizeBytes, pieceBytes = maxPieceBytes, overlapBytes = 0 }: CutSpec,
+  piece: (start: number, sizeBytes: number) => Piece,
 ): Piece[] {
   const pieces: Piece[] = [];
   for (let start = 0; ; start += pieceBytes - overlapBytes) {
     const length = Math.min(pieceBytes, sizeBytes - start);
-    const buffer = viewAt(range.address + first + start, length);
-    range.views++;
-    collected.register(buffer, range);
-    pieces.push({ start, bytes: new Uint8Array(buffer) });
+    pieces.push(piece(start, length));
     if (start + length === sizeBytes) return pieces;
   }
 }

@@ -6,6 +6,11 @@ export function version(): i32 {
   return layoutVersion;
 }
 
+/** Where the module's own static data ends: the rest of the memory is the host's. */
+export function dataEnd(): usize {
+  return __heap_base;
+}
+
 /** The word at an address, as the module sees it: for tests. */
 export function load32(address: usize): i32 {
   return load<i32>(address);
