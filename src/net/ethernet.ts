@@ -38,8 +38,9 @@ export function macBytes(mac: number): Uint8Array {
   return bytes;
 }
 
-/** The group bit: broadcast and multicast have it. */
-export const isGroupMac = (mac: number): boolean => (macHi(mac) & 0x0100) !== 0;
+/** In a MAC's first 16 bits: broadcast and multicast have it. */
+export const groupBit = 0x0100;
+export const isGroupMac = (mac: number): boolean => (macHi(mac) & groupBit) !== 0;
 
 /** `02:00:00:00:00:01` (or with dashes) as a number. Throws when it is not an address. */
 export function parseMac(text: string): number {

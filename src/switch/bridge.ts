@@ -5,16 +5,15 @@
  */
 import { arp } from '../net/arp.ts';
 import { read32 } from '../net/bytes.ts';
-import { etherType } from '../net/ethernet.ts';
+import { etherType, groupBit } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import type { Delivery, Forwarder } from './forwarder.ts';
 import { LearnedTable } from './mac-table.ts';
 import type { SwitchPort } from './port.ts';
 import { notMine } from './responder.ts';
+import { crossing, type Trunk } from './trunk/trunk.ts';
 
-/** The group bit in a MAC's first 16 bits. */
-const groupBit = 0x0100;
 /** A guest that asks for an address, or whether one is taken, has none. */
 const unspecified = 0;
 
@@ -48,6 +47,18 @@ export class Bridge implements Forwarder {
     return this.#route(from, frame);
   }
 
+  /** What ports of other threads send; what they may send was judged there. */
+  carried(trunk: Trunk, from: SwitchPort | null, to: SwitchPort | null): Reason {
+    const { frame } = trunk;
+    const h = frame.headers;
+    if (from === null) return R.delivered;
+    if (!from.isFabric && (h.srcMacLo !== from.macLo || h.srcMacHi !== from.macHi))
+      this.#learn(from, h.srcMacHi, h.srcMacLo);
+    if (trunk.kind === crossing.toAll) this.#floodHere(from, frame);
+    else if (to !== null && to.trunk === null) this.#delivery.deliver(to, frame, from);
+    return R.delivered;
+  }
+
   /** SRD goes from fabric port to fabric port, by their own MACs: nothing is learned or flooded. */
   #goFabricWay(from: SwitchPort, frame: Frame): Reason {
     const h = frame.headers;
@@ -77,16 +88,29 @@ export class Bridge implements Forwarder {
     return this.#delivery.deliver(to, frame, from);
   }
 
+  /** To all here, and once to each other thread. */
   #flood(from: SwitchPort, frame: Frame): Reason {
+    const { trunks } = this.#delivery;
+    let verdict = this.#floodHere(from, frame);
+    for (let i = 0; i < trunks.length; i++) {
+      const trunk = trunks[i] as Trunk;
+      const isCarried = trunk.push(crossing.toAll, 0, from.index, frame);
+      const one = isCarried ? R.queued : this.#delivery.refuse(from, R.queueFull);
+      if (verdict !== R.delivered) verdict = one;
+    }
+    return verdict === R.noReceiver ? this.#delivery.refuse(from, verdict) : verdict;
+  }
+
+  #floodHere(from: SwitchPort, frame: Frame): Reason {
     const { ports } = this.#delivery;
     let verdict: Reason = R.noReceiver;
     for (let i = 0; i < ports.length; i++) {
       const port = ports[i] as SwitchPort | null;
-      if (port === null || port === from || port.isFabric) continue;
+      if (port === null || port === from || port.isFabric || port.trunk !== null) continue;
       const one = this.#delivery.deliver(port, frame, from);
       if (verdict !== R.delivered) verdict = one;
     }
-    return verdict === R.noReceiver ? this.#delivery.refuse(from, verdict) : verdict;
+    return verdict;
   }
 
   #learn(from: SwitchPort, hi: number, lo: number): void {

@@ -4,6 +4,7 @@
  * have it switched on, and packets end where they are delivered, no middlebox in between; TCP, and
  * UDP where both ends want that; IP packets of at most 8900 bytes. Others go as without it.
  */
+import { groupBit } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
 import { ipProtocol } from '../net/ipv4.ts';
 import { fragment } from '../net/parse.ts';
@@ -14,7 +15,7 @@ export type Express = { readonly udp: boolean };
 
 const maxIpBytes = 8900;
 
-/** Counts a frame that is about to be delivered, as `wireFrames`, if it goes by SRD. */
+/** Counts a frame that is about to be delivered, as `wireFrames`, if it goes by SRD; each end where it is served. */
 export function countExpress(
   from: SwitchPort,
   to: SwitchPort,
@@ -22,8 +23,10 @@ export function countExpress(
   wireFrames: number,
 ): void {
   if (!isEligible(from, to, frame)) return;
-  from.values[counter.expressTx] = (from.values[counter.expressTx] as number) + wireFrames;
-  to.values[counter.expressRx] = (to.values[counter.expressRx] as number) + wireFrames;
+  if (from.trunk === null)
+    from.values[counter.expressTx] = (from.values[counter.expressTx] as number) + wireFrames;
+  if (to.trunk === null)
+    to.values[counter.expressRx] = (to.values[counter.expressRx] as number) + wireFrames;
   from.shaper?.raiseFlow();
 }
 
@@ -32,6 +35,7 @@ function isEligible(from: SwitchPort, to: SwitchPort, frame: Frame): boolean {
   const { express: theirs } = to;
   if (mine === null || theirs === null || from.sendsOn || to.sendsOn) return false;
   const h = frame.headers;
+  if ((h.dstMacHi & groupBit) !== 0) return false; // to many, which is no connection
   if (h.fragment !== fragment.none || h.l4Offset < 0) return false;
   const isUdp = h.l4Protocol === ipProtocol.udp;
   if (isUdp ? !(mine.udp && theirs.udp) : h.l4Protocol !== ipProtocol.tcp) return false;

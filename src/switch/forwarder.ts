@@ -7,6 +7,7 @@ import type { Frame } from '../net/frame.ts';
 import type { Reason } from '../net/reasons.ts';
 import type { BurstTime } from './burst-time.ts';
 import type { SwitchPort } from './port.ts';
+import type { Trunk } from './trunk/trunk.ts';
 
 export interface Forwarder {
   /**
@@ -16,6 +17,12 @@ export interface Forwarder {
   forward(from: SwitchPort, frame: Frame): Reason;
   /** The rule that decided about the last frame, for people; null when none did. */
   readonly rule: string | null;
+  /**
+   * Goes on with the frame that `trunk` shows, where its sender's thread ended; `from` and `to`: the
+   * ports that its numbers may mean. Returns what has become of it at its *sender's* side since then,
+   * else `delivered`. Absent where there are no trunks.
+   */
+  carried?(trunk: Trunk, from: SwitchPort | null, to: SwitchPort | null): Reason;
   portAdded(port: SwitchPort): void;
   portRemoved(port: SwitchPort): void;
   /** Connections that the port's guest can still have tracked; absent where none ever is. */
@@ -26,6 +33,8 @@ export interface Forwarder {
 export interface Delivery {
   /** By number; null where a port was removed. */
   readonly ports: readonly (SwitchPort | null)[];
+  /** To the switches of other threads. */
+  readonly trunks: readonly Trunk[];
   /** The number of the port that owns a MAC, or -1. */
   ownerOf(macHi: number, macLo: number): number;
   /** The number of the fabric port that owns a MAC, or -1. */

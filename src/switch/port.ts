@@ -11,6 +11,7 @@ import type { Allowance } from './allowance/allowance.ts';
 import { type Releaser, Shaper } from './allowance/shaper.ts';
 import type { Express } from './express.ts';
 import { counter, createPortCounters } from './port-counters.ts';
+import type { Trunk } from './trunk/trunk.ts';
 
 export type PortOptions = {
   /** For people: traces, captures, counters. */
@@ -34,6 +35,8 @@ export type PortOptions = {
    * The interface's Ethernet port may have the same MAC.
    */
   readonly fabric?: boolean;
+  /** Another thread serves its function, at the other end of this trunk. */
+  readonly trunk?: Trunk;
 };
 
 /** What a port needs of its switch. */
@@ -65,6 +68,8 @@ export class SwitchPort implements Port {
   readonly address: number | null;
   readonly maxFrameBytes: number;
   readonly isFabric: boolean;
+  /** Or null: its function is served here. */
+  readonly trunk: Trunk | null;
   readonly counters: Counters = createPortCounters();
   readonly values: Float64Array;
   /** Frames that wait for buffers, by lane of the endpoint; made when first needed. */
@@ -99,6 +104,7 @@ export class SwitchPort implements Port {
     this.address = options.address ?? null;
     this.isFabric = options.fabric ?? false;
     this.express = options.express ?? null;
+    this.trunk = options.trunk ?? null;
     this.maxFrameBytes = (options.mtu ?? defaultMtu) + l2Bytes;
     this.values = this.counters.values;
     this.#queueBytes = options.queueBytes ?? defaultQueueBytes;

@@ -28,17 +28,11 @@ import { OwnerTable } from './mac-table.ts';
 import { type Fabric, type PortOptions, SwitchPort } from './port.ts';
 import { accumulate, counter, createPortCounters } from './port-counters.ts';
 import { notMine, type Responder } from './responder.ts';
+import { Responders } from './responders.ts';
+import type { SwitchOptions } from './switch-options.ts';
 import type { Tap } from './tap.ts';
-
-export type SwitchOptions = {
-  readonly clock: Clock;
-  /** Learned MACs at most (a power of two); 4096 unless told. */
-  readonly learnedMacs?: number;
-  /** How long a learned MAC lasts; 300 s unless told. */
-  readonly agingNs?: number;
-  /** What decides where frames go; a bridge unless told. */
-  readonly forwarder?: (delivery: Delivery) => Forwarder;
-};
+import { Taps } from './taps.ts';
+import { crossing, type Trunk } from './trunk/trunk.ts';
 
 /** Connections that can still be tracked where none ever is. */
 const anyNumber = 2 ** 32 - 1;
@@ -55,14 +49,15 @@ export class Switch implements Fabric, Delivery {
   /** The same of fabric ports, which have an address space of their own. */
   readonly #fabricOwners = new OwnerTable();
   readonly #forwarder: Forwarder;
-  readonly #responders: Responder[] = [];
-  #taps: readonly Tap[] = [];
+  readonly #responders = new Responders(this);
+  readonly #taps = new Taps();
+  /** To the switches of other threads. */
+  readonly trunks: Trunk[] = [];
   /** Counts of ports that are gone. */
   readonly #retired = createPortCounters();
 
   readonly #segmenter = new Segmenter();
   readonly #segment = new Frame();
-  readonly #reply = new Frame();
   readonly #waiting = new Frame();
 
   /** Ports that were given frames since they were last flushed. */
@@ -124,15 +119,15 @@ export class Switch implements Fabric, Delivery {
 
   /** Responders are asked in the order in which they were added. */
   addResponder(responder: Responder): void {
-    this.#responders.push(responder);
+    this.#responders.add(responder);
   }
 
   addTap(tap: Tap): void {
-    this.#taps = [...this.#taps, tap];
+    this.#taps.add(tap);
   }
 
   removeTap(tap: Tap): void {
-    this.#taps = this.#taps.filter((other) => other !== tap);
+    this.#taps.remove(tap);
   }
 
   /** All ports' counts together, those of removed ports included. */
@@ -146,6 +141,8 @@ export class Switch implements Fabric, Delivery {
   /** Lets go of every sender's memory: to be called when one goes away, so that it is unmapped. */
   forgetMemory(): void {
     this.#segment.forget();
+    this.#taps.forget();
+    this.#responders.forget();
     forgetViews();
   }
 
@@ -168,17 +165,7 @@ export class Switch implements Fabric, Delivery {
     const values = from.values;
     values[counter.txFrames] = (values[counter.txFrames] as number) + 1 + more;
     values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length + repeated;
-    if (this.#taps.length === 0) return;
-    const rule = this.#rule;
-    if (frame.mss === 0 || this.#segmenter.check(frame) !== R.delivered) {
-      for (const tap of this.#taps) tap.sent(frame, from, verdict, rule);
-      return;
-    }
-    this.#segmenter.begin(frame);
-    while (this.#segmenter.next(this.#segment)) {
-      this.#segment.parse();
-      for (const tap of this.#taps) tap.sent(this.#segment, from, verdict, rule);
-    }
+    if (this.#taps.any) this.#taps.sent(frame, from, verdict, this.#rule);
   }
 
   #judge(from: SwitchPort, frame: Frame): Reason {
@@ -209,7 +196,7 @@ export class Switch implements Fabric, Delivery {
   }
 
   #forward(from: SwitchPort, frame: Frame): Reason {
-    const tapped = this.#taps.length > 0;
+    const tapped = this.#taps.any;
     if (tapped) this.#asSent.set(frame.head);
     const verdict = this.#forwarder.forward(from, frame);
     if (tapped) {
@@ -236,6 +223,7 @@ export class Switch implements Fabric, Delivery {
    */
   deliver(to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
     if (from.express !== null) countExpress(from, to, frame, this.wireFrames);
+    if (to.trunk !== null) return this.#cross(to.trunk, to, frame, from);
     if (to.shaper !== null) {
       this.time.tick();
       const bytes = this.wireBytes(frame);
@@ -265,6 +253,14 @@ export class Switch implements Fabric, Delivery {
     return this.#tellOffered(frame, to, from, verdict, waited);
   }
 
+  /** To a function that another thread serves. Like any queue in front of a receiver it may be full. */
+  #cross(trunk: Trunk, to: SwitchPort, frame: Frame, from: SwitchPort): Reason {
+    const isCarried = trunk.push(crossing.toPort, to.index, from.index, frame);
+    return isCarried
+      ? this.#tellOffered(frame, to, from, R.queued, false)
+      : this.refuse(from, R.queueFull);
+  }
+
   refuse(from: SwitchPort, reason: Reason): Reason {
     const at = counter.txReason + reason;
     from.values[at] = (from.values[at] as number) + this.wireFrames;
@@ -279,28 +275,8 @@ export class Switch implements Fabric, Delivery {
   }
 
   ask(frame: Frame, from: SwitchPort): number {
-    let verdict = notMine;
-    if (frame.mss === 0) verdict = this.#askOne(frame, from);
-    else {
-      this.#segmenter.begin(frame);
-      while (this.#segmenter.next(this.#segment)) {
-        this.#segment.parse();
-        verdict = this.#askOne(this.#segment, from);
-      }
-    }
+    const verdict = this.#responders.ask(frame, from);
     return verdict === notMine ? notMine : this.refuse(from, verdict);
-  }
-
-  #askOne(frame: Frame, from: SwitchPort): number {
-    const reply = this.#reply;
-    for (let i = 0; i < this.#responders.length; i++) {
-      reply.clear();
-      const verdict = (this.#responders[i] as Responder).respond(frame, reply, from);
-      if (verdict === notMine) continue;
-      if (reply.length > 0) this.send(from, reply);
-      return verdict;
-    }
-    return notMine;
   }
 
   /** Waits in the port's own queue until the burst ends: a sender may be inside `transmit` now. */
@@ -366,6 +342,24 @@ export class Switch implements Fabric, Delivery {
     return available ?? port.shaper?.allowance.limits.connections ?? anyNumber;
   }
 
+  /** Takes what came by a trunk: so many frames at most. Returns how many there were. */
+  receive(trunk: Trunk, most: number): number {
+    const { frame } = trunk;
+    let count = 0;
+    this.#busy = true;
+    for (; count < most && trunk.next(); count++) {
+      this.measure(frame);
+      const from = this.ports[trunk.from] ?? null;
+      const ended = this.#forwarder.carried?.(trunk, from, this.ports[trunk.to] ?? null);
+      if (ended !== undefined && ended !== R.delivered && this.#taps.any && from !== null)
+        this.#taps.sent(frame, from, ended, this.#forwarder.rule);
+    }
+    this.#busy = false;
+    trunk.release();
+    this.flush();
+    return count;
+  }
+
   // Receivers.
 
   /** Gives the frame to its receiver, or lets it wait behind older ones of its lane. */
@@ -421,6 +415,7 @@ export class Switch implements Fabric, Delivery {
     // The list stays as long as it is: an array that is emptied has to grow again.
     this.#dirtyCount = 0;
     this.#flushing = false;
+    for (let i = 0; i < this.trunks.length; i++) (this.trunks[i] as Trunk).flush();
     this.time.end();
   }
 
@@ -453,10 +448,9 @@ export class Switch implements Fabric, Delivery {
       }
       queue.pop();
       port.waiting--;
-      if (this.#taps.length > 0) {
-        const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
-        for (const tap of this.#taps) tap.offered(frame, port, from, verdict, null, true);
-      }
+      if (!this.#taps.any) continue;
+      const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
+      this.#taps.offered(frame, port, from, verdict, null, true);
     }
   }
 
@@ -483,9 +477,8 @@ export class Switch implements Fabric, Delivery {
     verdict: Reason,
     waited: boolean,
   ): Reason {
-    if (this.#taps.length === 0) return verdict;
-    const rule = waited ? null : this.#forwarder.rule;
-    for (const tap of this.#taps) tap.offered(frame, to, from, verdict, rule, waited);
+    const { rule } = this.#forwarder;
+    if (this.#taps.any) this.#taps.offered(frame, to, from, verdict, waited ? null : rule, waited);
     return verdict;
   }
 

@@ -100,7 +100,7 @@ export class VerdictTap implements Tap {
     if (from !== null && !waited) {
       this.#to = port;
       this.#toAddress = frame.headers.dst;
-    } else if (from === null || verdict !== R.delivered)
+    } else if (from === null || (verdict !== R.delivered && verdict !== R.queued))
       this.#consider(frame, from, port, verdict, rule);
   }
 

@@ -15,17 +15,18 @@ import { etherType } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
 import { IcmpErrors, mayBeFragmented } from '../net/icmp-errors.ts';
 import { ipProtocol } from '../net/ipv4.ts';
-import { fragment, type Headers } from '../net/parse.ts';
+import { fragment } from '../net/parse.ts';
 import { R, type Reason } from '../net/reasons.ts';
-import { tcp, tcpFlag } from '../net/tcp.ts';
+import { tcp } from '../net/tcp.ts';
 import type { Delivery, Forwarder } from './forwarder.ts';
 import { type Gateway, gatewayMtu } from './gateway.ts';
 import type { SwitchPort } from './port.ts';
 import { notMine } from './responder.ts';
+import { crossing, type Trunk, trunkVersion } from './trunk/trunk.ts';
 import { owner } from './vpc/address-table.ts';
 import { type Decision, place, side } from './vpc/decision.ts';
 import { FabricGate } from './vpc/fabric-gate.ts';
-import { FlowTable, field, routedFlag } from './vpc/flow-table.ts';
+import { FlowTable, field, isOrdinary, routedFlag } from './vpc/flow-table.ts';
 import { FragmentTable, fromOutside } from './vpc/fragments.ts';
 import { Judge } from './vpc/judge.ts';
 import type { Nic } from './vpc/nic.ts';
@@ -62,6 +63,8 @@ export class VpcRouter implements Forwarder {
   readonly #flows6: FlowTable;
   readonly #fragments: FragmentTable;
   #gateway: Gateway | null = null;
+  /** To the thread that has the gateways; null: they are here. */
+  #gatewayTrunk: Trunk | null = null;
   readonly #fabric = new FabricGate();
   readonly #errors = new IcmpErrors();
   readonly #error = new Frame();
@@ -100,6 +103,11 @@ export class VpcRouter implements Forwarder {
   /** What takes frames that leave a VPC; null: nothing does. */
   connect(gateway: Gateway | null): void {
     this.#gateway = gateway;
+  }
+
+  /** All gateways are at the other end of a trunk: their state is in one place. */
+  connectBy(trunk: Trunk): void {
+    this.#gatewayTrunk = trunk;
   }
 
   /** How many connections an instance's interfaces (or one that is nobody's) may have tracked. */
@@ -165,26 +173,94 @@ export class VpcRouter implements Forwarder {
   enter(vpc: string, frame: Frame, subnet = -1): Reason {
     this.rule = null;
     frame.parse();
+    if (!this.#read(frame)) return R.malformed;
+    const nic = this.#nics.ownerIn(vpc, this.#judge.packet);
+    if (nic === null) return R.noSuchAddress;
+    const { port } = nic;
+    if (port === null) return R.noReceiver;
+    if (port.trunk === null) return this.#enterAt(nic, port, frame, subnet);
+    const what = crossing.fromGateway | trunkVersion(this.policy);
+    return port.trunk.push(what, port.index, subnet + 1, frame)
+      ? R.queued
+      : this.#delivery.refuseAt(port, frame, null, R.queueFull);
+  }
+
+  /** What was read of the frame stands in the judge's packet. */
+  #enterAt(nic: Nic, port: SwitchPort, frame: Frame, subnet: number): Reason {
     const h = frame.headers;
     const { packet, decision } = this.#judge;
-    const isLater = h.fragment === fragment.later;
-    if (h.malformed || h.ipVersion === 0) return R.malformed;
-    if (isLater) packet.readFragment(h);
-    else if (!packet.read(frame.head, frame.headLength, h)) return R.malformed;
-    const nic = this.#nics.ownerIn(vpc, packet);
-    if (nic === null) return R.noSuchAddress;
-    if (nic.port === null) return R.noReceiver;
     const now = this.#delivery.time.now();
-    if (!isLater) this.#judge.inward(nic, frame, subnet);
+    if (h.fragment !== fragment.later) this.#judge.inward(nic, frame, subnet);
     else if (!this.#fragments.find(nic.slot | fromOutside, packet, h, now, decision))
-      return this.#delivery.refuseAt(nic.port, frame, null, R.fragmentUnknown);
+      return this.#delivery.refuseAt(port, frame, null, R.fragmentUnknown);
     if (h.fragment === fragment.first)
       this.#fragments.keep(nic.slot | fromOutside, packet, h, now, decision);
     this.rule = decision.rule;
     if (decision.reason !== R.delivered)
-      return this.#delivery.refuseAt(nic.port, frame, null, decision.reason);
+      return this.#delivery.refuseAt(port, frame, null, decision.reason);
     nic.address(frame);
-    return this.#delivery.arrive(nic.port, frame);
+    return this.#delivery.arrive(port, frame);
+  }
+
+  /**
+   * A frame that another thread's router has let go: the receiver's side of its way, with what is
+   * tracked there; or on to a gateway; or from one.
+   */
+  carried(trunk: Trunk, from: SwitchPort | null, to: SwitchPort | null): Reason {
+    const { frame, kind: what } = trunk;
+    this.rule = null;
+    const isSameVersion = trunk.version === trunkVersion(this.policy);
+    if (what === crossing.toGateway)
+      return from === null ? R.delivered : this.#pass(isSameVersion ? trunk.to : -1, from, frame);
+    const nic = (to !== null && this.#nics.byPort[to.index]) || null;
+    // The interface has gone while the frame was on its way.
+    if (nic === null || to === null || to.trunk !== null) return R.delivered;
+    if (what === crossing.fromGateway) {
+      if (isSameVersion && this.#read(frame)) this.#enterAt(nic, to, frame, trunk.from - 1);
+      return R.delivered;
+    }
+    const sender = (from !== null && this.#nics.byPort[from.index]) || null;
+    if (sender === null || from === null) return R.delivered;
+    if (from.isFabric) this.#delivery.deliver(to, frame, from);
+    else this.#receive(sender, nic, from, to, frame);
+    return R.delivered;
+  }
+
+  /** As known flows go that begin and end here; of the sender's side no more is asked. */
+  #receive(sender: Nic, nic: Nic, from: SwitchPort, to: SwitchPort, frame: Frame): void {
+    const h = frame.headers;
+    const flows = h.ipVersion === 4 ? this.#flows4 : this.#flows6;
+    if (isOrdinary(h)) {
+      const at = flows.find(sender.slot, h, this.#epoch);
+      if (at >= 0 && flows.words[at + field.to] === nic.slot)
+        if (this.#goKnownWay(flows, at, sender, from, frame) !== stale) return;
+    }
+    if (!this.#read(frame)) return;
+    const { packet, decision } = this.#judge;
+    const now = this.#delivery.time.now();
+    if (h.fragment === fragment.later) {
+      if (!this.#fragments.find(sender.slot, packet, h, now, decision)) {
+        this.#delivery.refuseAt(to, frame, from, R.fragmentUnknown);
+        return;
+      }
+    } else {
+      this.#judge.crossed(sender, nic, frame);
+      if (h.fragment === fragment.first)
+        this.#fragments.keep(sender.slot, packet, h, now, decision);
+      else if (decision.lasting && packet.kind <= kind.other)
+        flows.keep(sender.slot, h, this.#epoch, decision);
+    }
+    this.#carryOut(decision, from, frame);
+  }
+
+  /** Reads the frame into the judge's packet; false when there is none in it. */
+  #read(frame: Frame): boolean {
+    const { packet } = this.#judge;
+    const h = frame.headers;
+    if (h.malformed || h.ipVersion === 0) return false;
+    if (h.fragment !== fragment.later) return packet.read(frame.head, frame.headLength, h);
+    packet.readFragment(h);
+    return true;
   }
 
   #changed(): void {
@@ -349,7 +425,7 @@ export class VpcRouter implements Forwarder {
 
   /** A frame that came by way of the router gets its MACs, and its sender's back for the taps. */
   #deliver(nic: Nic, to: SwitchPort, routed: boolean, from: SwitchPort, frame: Frame): Reason {
-    if (!routed) return this.#delivery.deliver(to, frame, from);
+    if (!routed || to.trunk !== null) return this.#delivery.deliver(to, frame, from);
     const { headView, headers: h } = frame;
     const word0 = headView.getInt32(0);
     const word1 = headView.getInt32(4);
@@ -368,8 +444,7 @@ export class VpcRouter implements Forwarder {
   }
 
   #leave(to: number, from: SwitchPort, frame: Frame): Reason {
-    const gateway = this.policy.gateways[to];
-    if (gateway === undefined || this.#gateway === null)
+    if (this.#gateway === null && this.#gatewayTrunk === null)
       return this.#delivery.refuse(from, R.noGateway);
     if (!mayBeFragmented(frame) && ipBytes(frame) > gatewayMtu) {
       this.#tellTooBig(from, frame);
@@ -378,7 +453,19 @@ export class VpcRouter implements Forwarder {
     const allowed = this.#delivery.mayLeave(from, frame);
     if (allowed === R.queued) return allowed;
     if (allowed !== R.delivered) return this.#delivery.refuse(from, allowed);
-    const verdict = this.#gateway.leave(gateway, frame, from);
+    const trunk = this.#gatewayTrunk;
+    if (trunk === null) return this.#pass(to, from, frame);
+    return trunk.push(crossing.toGateway | trunkVersion(this.policy), to, from.index, frame)
+      ? R.queued
+      : this.#delivery.refuse(from, R.queueFull);
+  }
+
+  #pass(to: number, from: SwitchPort, frame: Frame): Reason {
+    const gateway = this.policy.gateways[to];
+    const verdict =
+      gateway === undefined || this.#gateway === null
+        ? R.noGateway
+        : this.#gateway.leave(gateway, frame, from);
     return verdict === R.delivered ? verdict : this.#delivery.refuse(from, verdict);
   }
 
@@ -398,15 +485,6 @@ export class VpcRouter implements Forwarder {
     this.rule = rule;
   }
 }
-
-/** Whether the frame is one that flow tables know: whole, with ports or none, opening nothing. */
-const isOrdinary = (h: Headers): boolean =>
-  h.l4Offset >= 0 &&
-  h.fragment === fragment.none &&
-  (h.tcpFlags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.syn &&
-  h.icmpType < 0 &&
-  h.vlan < 0 &&
-  !h.malformed;
 
 /** The size of the IP packet, or of the largest that the frame will be cut into. */
 function ipBytes({ mss, headers: h }: Frame): number {

@@ -7,7 +7,8 @@
  * flood of new flows costs others a longer way, no more.
  */
 import type { Prng } from '../../lib/prng.ts';
-import type { Headers } from '../../net/parse.ts';
+import { fragment, type Headers } from '../../net/parse.ts';
+import { tcpFlag } from '../../net/tcp.ts';
 import type { Decision } from './decision.ts';
 import { spreadBits } from './hash.ts';
 
@@ -37,6 +38,15 @@ export const field = {
 } as const;
 
 export const routedFlag = 4;
+
+/** Whether a frame is one that flow tables know: whole, with ports or none, opening nothing. */
+export const isOrdinary = (h: Headers): boolean =>
+  h.l4Offset >= 0 &&
+  h.fragment === fragment.none &&
+  (h.tcpFlags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.syn &&
+  h.icmpType < 0 &&
+  h.vlan < 0 &&
+  !h.malformed;
 
 export class FlowTable {
   readonly words: Int32Array;

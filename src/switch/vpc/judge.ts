@@ -57,7 +57,22 @@ export class Judge {
     if (other !== subnet && !this.#crosses(subnet, true)) return decision;
     decision.place = place.receiver;
     decision.to = to.slot;
+    // Another thread serves it, and knows what it has tracked: it decides about the rest.
+    if (to.port !== null && to.port.trunk !== null) return decision;
     return this.#arrive(to, frame, other === subnet ? null : other, direct ? from : null);
+  }
+
+  /** What is left to be decided about `packet`, which another thread has let go from `from` to `to`. */
+  crossed(from: Nic, to: Nic, frame: Frame): Decision {
+    const { decision } = this;
+    const h = frame.headers;
+    decision.clear();
+    decision.routed = from.isRouterMac(h.dstMacHi, h.dstMacLo);
+    decision.place = place.receiver;
+    decision.to = to.slot;
+    const direct = this.#ownerOfSource(from) === from.index;
+    const other = to.tables.subnet === from.tables.subnet ? null : this.#subnetOf(to);
+    return this.#arrive(to, frame, other, direct ? from : null);
   }
 
   /**

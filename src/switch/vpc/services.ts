@@ -3,10 +3,10 @@
  * DHCP, and the link-local services (EC2 User Guide: instance metadata, Amazon Time Sync Service;
  * VPC User Guide: DNS). The routers' and the resolver's own addresses are in the VPC's table.
  */
+import { groupBit } from '../../net/ethernet.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
 import type { Headers } from '../../net/parse.ts';
 
-const groupBit = 0x0100;
 /** 169.254.169.253, .254 and .123: the resolver, metadata, time. */
 const base4 = 0xa9fe_a900 | 0;
 /** fd00:ec2::253, ::254 and ::123. */

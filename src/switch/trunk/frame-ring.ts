@@ -1,0 +1,213 @@
+/**
+ * A ring of frames from one thread to another: one writes, one reads, in memory that both have mapped.
+ *
+ *     128 B: reader's place | 128 B: writer's place | 128 B: "the reader sleeps" | ... | records
+ *
+ * A record is four words (lengths; sums, tunnel and mss; ends; kind) and the frame, padded to 16 bytes.
+ * Records do not wrap: one that would is put at the ring's start instead. Places count units of 16
+ * bytes and run over; each is published once per burst, on a cache line that nobody else writes.
+ */
+import { copyWords, shortBytes, viewOf } from '../../net/copy.ts';
+import { type Frame, maxFrameBytes, maxHeadBytes } from '../../net/frame.ts';
+
+/** Before the records: a page, of which three pairs of cache lines are used. */
+export const ringHeadBytes = 4096;
+
+const word = { readerAt: 0, writerAt: 32, sleeps: 64 } as const;
+const firstWord = ringHeadBytes >> 2;
+const unitLog = 4;
+const headerBytes = 16;
+/** In place of a record's lengths: the next record is at the start. */
+const restart = -1;
+const lengthBits = 20;
+const lengthMask = (1 << lengthBits) - 1;
+
+/** What both ends of a ring see of it. */
+class RingMemory {
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Units of 16 bytes. */
+  readonly size: number;
+
+  constructor(memory: Uint8Array) {
+    this.bytes = memory;
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+    this.words = new Int32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
+    this.size = (memory.length - ringHeadBytes) >> unitLog;
+    if (!Number.isInteger(Math.log2(this.size)) || this.size << unitLog < 2 * maxFrameBytes)
+      throw new Error(`a ring of ${memory.length} bytes is no power of two, or too small`);
+  }
+}
+
+export class RingWriter {
+  readonly #ring: RingMemory;
+  readonly #size: number;
+  readonly #words: Int32Array;
+  /** The end of what was written, and of what the reader knows of. */
+  #tail = 0;
+  #published = 0;
+  /** Where the reader was when it was last looked at. */
+  #head = 0;
+
+  /** `memory`: zeroed, or with an empty ring; `ringHeadBytes` and a power of two. */
+  constructor(memory: Uint8Array) {
+    this.#ring = new RingMemory(memory);
+    this.#size = this.#ring.size;
+    this.#words = this.#ring.words;
+    this.#head = this.#words[word.readerAt] as number;
+    this.#tail = this.#published = this.#head;
+  }
+
+  /** Copies a frame in; false when there is no room. `to` and `from`: 16 bits each. */
+  push(kind: number, to: number, from: number, frame: Frame): boolean {
+    const size = this.#size;
+    const units = (headerBytes + frame.length + 15) >> unitLog;
+    const untilEnd = size - (this.#tail & (size - 1));
+    const skip = units <= untilEnd ? 0 : untilEnd;
+    if (!this.#hasRoom(skip + units)) return false;
+    const words = this.#words;
+    if (skip > 0) {
+      words[firstWord + ((this.#tail & (size - 1)) << 2)] = restart;
+      this.#tail = (this.#tail + skip) | 0;
+    }
+    const at = firstWord + ((this.#tail & (size - 1)) << 2);
+    words[at] = frame.length | (frame.headLength << lengthBits);
+    words[at + 1] = frame.ipv4Sum | (frame.l4Sum << 2) | (frame.innerAt << 4) | (frame.mss << 16);
+    words[at + 2] = to | (from << 16);
+    words[at + 3] = kind;
+    this.#copy(frame, (at << 2) + headerBytes);
+    this.#tail = (this.#tail + units) | 0;
+    return true;
+  }
+
+  /** Shows the reader what was written. Returns whether it sleeps, and has to be woken, by us. */
+  publish(): boolean {
+    if (this.#published === this.#tail) return false;
+    this.#published = this.#tail;
+    Atomics.store(this.#words, word.writerAt, this.#tail);
+    // The reader says that it sleeps, then looks once more: one of us two sees the other.
+    return (
+      Atomics.load(this.#words, word.sleeps) !== 0 &&
+      Atomics.exchange(this.#words, word.sleeps, 0) !== 0
+    );
+  }
+
+  #hasRoom(units: number): boolean {
+    if (((this.#tail - this.#head) | 0) + units <= this.#size) return true;
+    this.#head = Atomics.load(this.#words, word.readerAt);
+    return ((this.#tail - this.#head) | 0) + units <= this.#size;
+  }
+
+  #copy(frame: Frame, start: number): void {
+    const { view, bytes } = this.#ring;
+    copyWords(frame.headView, 0, view, start, frame.headLength);
+    let at = start + frame.headLength;
+    for (let i = 0; i < frame.segmentCount; i++) {
+      const from = frame.segmentBytes[i] as Uint8Array;
+      const first = frame.segmentStart[i] as number;
+      const length = frame.segmentLength[i] as number;
+      if (length < shortBytes) copyWords(viewOf(from), first, view, at, length);
+      else bytes.set(from.subarray(first, first + length), at);
+      at += length;
+    }
+  }
+}
+
+export class RingReader {
+  readonly #ring: RingMemory;
+  readonly #size: number;
+  readonly #words: Int32Array;
+  /** The next record, and where the writer was when it was last looked at. */
+  #head = 0;
+  #tail = 0;
+  #released = 0;
+
+  /** Of the record that `next` has shown. */
+  kind = 0;
+  to = 0;
+  from = 0;
+  /** Times that the ring held what no writer writes, and was emptied. */
+  broken = 0;
+
+  constructor(memory: Uint8Array) {
+    this.#ring = new RingMemory(memory);
+    this.#size = this.#ring.size;
+    this.#words = this.#ring.words;
+    this.#head = this.#words[word.readerAt] as number;
+    this.#tail = this.#released = this.#head;
+  }
+
+  /** Makes `frame` the next one, parsed, in place until `release`; false when there is none. */
+  next(frame: Frame): boolean {
+    if (this.#head === this.#tail && !this.#look()) return false;
+    const words = this.#words;
+    const size = this.#size;
+    let at = firstWord + ((this.#head & (size - 1)) << 2);
+    if (words[at] === restart) {
+      this.#head = (this.#head + size - (this.#head & (size - 1))) | 0;
+      at = firstWord;
+    }
+    const lengths = words[at] as number;
+    const length = lengths & lengthMask;
+    const headLength = lengths >>> lengthBits;
+    const units = (headerBytes + length + 15) >> unitLog;
+    const there = Math.min((this.#tail - this.#head) | 0, size - (this.#head & (size - 1)));
+    if (length > maxFrameBytes || headLength > Math.min(length, maxHeadBytes) || units > there)
+      return this.#empty();
+    this.#load(frame, (at << 2) + headerBytes, length, headLength);
+    const facts = words[at + 1] as number;
+    frame.ipv4Sum = facts & 3;
+    frame.l4Sum = (facts >>> 2) & 3;
+    frame.innerAt = (facts >>> 4) & 0xff;
+    frame.mss = facts >>> 16;
+    const ends = words[at + 2] as number;
+    this.to = ends & 0xffff;
+    this.from = ends >>> 16;
+    this.kind = words[at + 3] as number;
+    this.#head = (this.#head + units) | 0;
+    frame.parse();
+    return true;
+  }
+
+  /** The writer may have the room of all that was read. */
+  release(): void {
+    if (this.#released === this.#head) return;
+    this.#released = this.#head;
+    Atomics.store(this.#words, word.readerAt, this.#head);
+  }
+
+  /** From now on the writer wakes us. False: there is something to be read, and we stay awake. */
+  sleep(): boolean {
+    Atomics.store(this.#words, word.sleeps, 1);
+    if (this.#head === this.#tail && !this.#look()) return true;
+    this.wake();
+    return false;
+  }
+
+  wake(): void {
+    Atomics.store(this.#words, word.sleeps, 0);
+  }
+
+  #look(): boolean {
+    this.#tail = Atomics.load(this.#words, word.writerAt);
+    const there = (this.#tail - this.#head) | 0;
+    if (there < 0 || there > this.#size) return this.#empty();
+    return there > 0;
+  }
+
+  #empty(): boolean {
+    this.broken++;
+    this.#head = this.#tail;
+    return false;
+  }
+
+  #load(frame: Frame, start: number, length: number, headLength: number): void {
+    const { view, bytes } = this.#ring;
+    frame.clear();
+    copyWords(view, start, frame.headView, 0, headLength);
+    frame.headLength = headLength;
+    frame.length = headLength;
+    if (length > headLength) frame.add(bytes, start + headLength, length - headLength);
+  }
+}
