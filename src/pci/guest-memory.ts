@@ -129,9 +129,13 @@ export class GuestMemory {
 
   /** The window that holds all of `iova` .. `iova + length`, or null. */
   locate(iova: number, length: number): DmaWindow | null {
-    const end = iova + length;
+    // Short, so that the engine inlines it: an address that is passed to a call is an object.
     const last = this.#last;
-    if (last !== null && iova >= last.iova && end <= last.end) return last;
+    if (last !== null && iova >= last.iova && iova + length <= last.end) return last;
+    return this.#search(iova, length);
+  }
+
+  #search(iova: number, length: number): DmaWindow | null {
     // The last window that starts at or before `iova`: of overlapping ones it reaches furthest.
     const windows = this.#windows;
     let low = 0;
@@ -142,7 +146,7 @@ export class GuestMemory {
       else high = middle;
     }
     const found = windows[low - 1];
-    if (found === undefined || end > found.end) return null;
+    if (found === undefined || iova + length > found.end) return null;
     this.#last = found;
     return found;
   }
