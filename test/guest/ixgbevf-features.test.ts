@@ -166,7 +166,9 @@ async function tunnel(pair: Pair): Promise<void> {
   await linkIs(a, true);
   await linkIs(b, true);
   assert.match(await ping(pair, '-c 5 -i 0.2', '10.77.0.2'), /[1-5] received/);
-  await b.run('mkdir -p /tmp/t && seq 1 2000000 > /tmp/t/x && httpd -h /tmp/t -p 8080');
+  await b.run(
+    'mkdir -p /tmp/t && head -c 15000000 /dev/urandom > /tmp/t/x && httpd -h /tmp/t -p 8080',
+  );
   const sum = (await b.run('md5sum < /tmp/t/x')).split(' ')[0];
   const before = await ethtool.statistics(b, 'eth0');
   const got = await a.run('wget -q -O - http://10.77.0.2:8080/x | md5sum', { timeoutMs: 60_000 });

@@ -48,18 +48,26 @@ test('an image that starts by UEFI is started by it', async () => {
   assert.deepEqual([errors, failed], [[], []], JSON.stringify(card));
 });
 
-test('without ena its files say that it does not work, and it does not', async () => {
-  const { errors, failed } = await boot({ drivers: ['ixgbevf'] }, 25_000);
-  assert.deepEqual(errors, ['image-ena-driver']);
-  assert.ok(
-    failed.includes('image-boots-with-driver') && failed.includes('image-boots-with-address'),
+// Both wait in vain until their time is over: they can do that together.
+test('images that do not work', { concurrency: 2 }, async (t) => {
+  const withoutEna = t.test(
+    'without ena its files say that it does not, and it does not',
+    async () => {
+      const { errors, failed } = await boot({ drivers: ['ixgbevf'] }, 25_000);
+      assert.deepEqual(errors, ['image-ena-driver']);
+      assert.ok(
+        failed.includes('image-boots-with-driver') && failed.includes('image-boots-with-address'),
+      );
+      assert.ok(!failed.includes('image-boots-as-files-say'), String(failed));
+    },
   );
-  assert.ok(!failed.includes('image-boots-as-files-say'), String(failed));
-});
-
-test('where nothing does what the files say, the disagreement is found', async () => {
-  const files = { 'usr/bin/init': '#!/bin/busybox sh\nwhile :; do /bin/busybox sleep 60; done\n' };
-  const { errors, failed } = await boot({ files }, 25_000);
-  assert.deepEqual(errors, []);
-  assert.ok(failed.includes('image-boots-as-files-say'), String(failed));
+  const idle = t.test('where nothing does what the files say, that is found', async () => {
+    const files = {
+      'usr/bin/init': '#!/bin/busybox sh\nwhile :; do /bin/busybox sleep 60; done\n',
+    };
+    const { errors, failed } = await boot({ files }, 25_000);
+    assert.deepEqual(errors, []);
+    assert.ok(failed.includes('image-boots-as-files-say'), String(failed));
+  });
+  await Promise.all([withoutEna, idle]);
 });
