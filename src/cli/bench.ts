@@ -41,10 +41,8 @@ Examples:
   $ virtfn bench --json | jq .targets
   $ virtfn bench --record          docs/performance.md and docs/performance-history.jsonl`;
 
-export function addBenchCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('bench')
-    .summary("measure the data path beside its peers and the machine's limits")
+export function defineBench(command: Command, exit: (code: number) => void): void {
+  command
     .description(
       'Measures what frames cost on their way through functions and switch, by turns with peers ' +
         'that do the same job and with what this machine can do at best, and tells which of the ' +

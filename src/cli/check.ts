@@ -20,12 +20,8 @@ Examples:
   $ virtfn check host --format sarif --output check.sarif
   $ virtfn check rules                         all rules; with a name: what it demands and why`;
 
-export function addCheckCommand(program: Command, exit: (code: number) => void): void {
-  const check = program
-    .command('check')
-    .summary(
-      'say whether an image, host or account is ready for Enhanced Networking, and what to do if not',
-    )
+export function defineCheck(check: Command, exit: (code: number) => void): void {
+  check
     .description('Looks, without changing anything, and judges what it saw by small rules.')
     .enablePositionalOptions()
     .addHelpText('after', help);

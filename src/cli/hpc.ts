@@ -47,10 +47,8 @@ Examples:
   $ virtfn hpc examples/hpc-cluster.yaml
   $ virtfn hpc --fabric loss=1%,jitter=50us,seed=3      the same on a bad fabric`;
 
-export function addHpcCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('hpc')
-    .summary('boot Linux guests with EFA, run MPI over it and over TCP on ENA')
+export function defineHpc(command: Command, exit: (code: number) => void): void {
+  command
     .description('Boots guests with an ENA and an EFA each, and runs MPI over both, in turns.')
     .argument('[file]', 'a topology with a vpc section whose instances have EFAs')
     .option('--guests <n>', 'two to four; of a file: its instances', whole(2, 4))

@@ -71,10 +71,8 @@ Examples:
   $ virtfn lab --json | jq .comparison
   $ virtfn lab --guest reference          no QEMU: guests in this process`;
 
-export function addLabCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('lab')
-    .summary('boot Linux guests on NIC functions, measure, compare with other NICs')
+export function defineLab(command: Command, exit: (code: number) => void): void {
+  command
     .description(
       'Boots unmodified Linux guests whose only NIC is a function that we serve, waits for their ' +
         "driver, measures between two of them, and compares with another model's and with QEMU's " +

@@ -102,10 +102,8 @@ const allProfiles = modelNames
 
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
-export function addNicCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('nic')
-    .summary('serve bare NIC functions at sockets, for any VMM that speaks vfio-user')
+export function defineNic(command: Command, exit: (code: number) => void): void {
+  command
     .description('Serves NIC functions over vfio-user, joined by one switch with DHCP.')
     .option('--model <model>', `which NIC: ${modelNames.join(', ')}`, 'ena')
     .option('--socket <path>', 'where a VMM connects; once per function', collect)

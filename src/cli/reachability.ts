@@ -49,10 +49,8 @@ const protocolNumbers: Readonly<Record<string, number>> = {
   sctp: 132,
 };
 
-export function addExplainCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('explain')
-    .summary('say whether one instance reaches another in a VPC, and which gate is closed if not')
+export function defineExplain(command: Command, exit: (code: number) => void): void {
+  command
     .description('Judges a request and its reply by the rules of a VPC, gate by gate.')
     .argument('[file]', 'a topology with a vpc section, or a VPC as JSON')
     .requiredOption('--from <end>', 'who asks')

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, mock, test } from 'node:test';
+import { Command, Help } from 'commander';
+import { commands } from './commands.ts';
 import { run } from './run.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'virtfn-cli-'));
@@ -37,6 +39,14 @@ test('help teaches: what it is, the commands, examples', async () => {
     assert.match(stdout, /Examples:/);
   }
   assert.match((await virtfn('lab', '--help')).stdout, /instances: /);
+});
+
+test('the help of the program writes each command as it is defined', async () => {
+  for (const { name, term, load } of commands) {
+    const command = new Command(name);
+    (await load())(command, () => {});
+    assert.equal(term, new Help().subcommandTerm(command));
+  }
 });
 
 test('the version is the one of the package', async () => {

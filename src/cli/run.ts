@@ -1,21 +1,10 @@
 /** One command line, from its words to an exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { SetupError } from '../host/packages/errors.ts';
-import { addBenchCommand } from './bench.ts';
-import { addCheckCommand } from './check.ts';
-import { addHpcCommand } from './hpc.ts';
-import { addLabCommand } from './lab.ts';
-import { addNicCommand } from './nic.ts';
-import { addExplainCommand } from './reachability.ts';
-import { addSetupCommand } from './setup.ts';
-import { addShellCommand } from './shell.ts';
+import { commands } from './commands.ts';
 import { paintFor } from './terminal.ts';
-import { addTraceCommand } from './trace.ts';
-import { addTypesCommand } from './types.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
 import { version } from './version.ts';
-import { addVpcCommand } from './vpc.ts';
-import { addWhatIfCommand } from './whatif.ts';
 
 const description =
   'Gives virtual machines on any Linux box what EC2 Enhanced Networking gives EC2 instances: ' +
@@ -34,7 +23,12 @@ Examples:
   $ virtfn bench --quick            the data path beside its peers and what the machine can do
   $ virtfn help lab                 everything about a command`;
 
-function createProgram(exit: (code: number) => void): Command {
+/** With all commands, of which those that the words name are defined, too. */
+async function createProgram(
+  words: readonly string[],
+  exit: (code: number) => void,
+): Promise<Command> {
+  const terms = new Map<Command, string>();
   const program = new Command('virtfn')
     .description(description)
     .version(version(), '-V, --version', 'print the version')
@@ -46,29 +40,25 @@ function createProgram(exit: (code: number) => void): Command {
       writeOut: (text) => console.log(text.trimEnd()),
       outputError: () => {}, // told by complain()
     })
+    .configureHelp({
+      subcommandTerm: (command) => terms.get(command) ?? new Help().subcommandTerm(command),
+    })
     .showSuggestionAfterError(true);
-  addLabCommand(program, exit);
-  addHpcCommand(program, exit);
-  addBenchCommand(program, exit);
-  addNicCommand(program, exit);
-  addShellCommand(program, exit);
-  addTraceCommand(program, exit);
-  addVpcCommand(program, exit);
-  addWhatIfCommand(program, exit);
-  addExplainCommand(program, exit);
-  addCheckCommand(program, exit);
-  addTypesCommand(program, exit);
-  addSetupCommand(program, exit);
+  for (const { name, term, summary, load } of commands) {
+    const command = program.command(name).summary(summary);
+    terms.set(command, term);
+    if (words.includes(name)) (await load())(command, exit);
+  }
   return program;
 }
 
 /** Runs one command line; resolves with its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   let code = 0;
-  const program = createProgram((given) => {
-    code = given;
-  });
   try {
+    const program = await createProgram(args, (given) => {
+      code = given;
+    });
     if (args.length === 0) {
       program.outputHelp();
       return 0;

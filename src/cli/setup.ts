@@ -32,10 +32,8 @@ Examples:
   $ virtfn setup
   $ virtfn setup image && virtfn check image disk.qcow2 --offline`;
 
-export function addSetupCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('setup')
-    .summary('fetch what other commands need, to be offline afterwards')
+export function defineSetup(command: Command, exit: (code: number) => void): void {
+  command
     .description('Fetches what other commands need into the cache; what is there stays.')
     .addArgument(new Argument('[parts...]', 'of these; all if absent').choices(Object.keys(parts)))
     .addHelpText('after', help)

@@ -11,10 +11,8 @@ Examples:
   $ virtfn shell a ip -br addr          one command, with its exit code
   $ virtfn shell a                      commands from the keyboard or a pipe, until Ctrl-D`;
 
-export function addShellCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('shell')
-    .summary('run commands in a guest of a lab that was started with --keep')
+export function defineShell(command: Command, exit: (code: number) => void): void {
+  command
     .description('Runs commands in a guest of a lab that was started with --keep.')
     .argument('<guest>', "the instance's name, or the path of its socket")
     .argument('[command...]', 'what to run; lines of stdin if absent')

@@ -52,10 +52,8 @@ const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, all: T[] = []): T[] => [...all, parse(text)];
 
-export function addTraceCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('trace')
-    .summary('print the verdict on each packet of a running lab or nic, and why')
+export function defineTrace(command: Command, exit: (code: number) => void): void {
+  command
     .description(
       'Attaches to a lab or a virtfn nic that runs, and prints the verdict on each packet until Ctrl-C.',
     )

@@ -50,10 +50,8 @@ const DEFAULT_LIMIT = 25;
 /** All of EC2's types are 6 MB; a larger file is something else. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
 
-export function addTypesCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('types')
-    .summary('find EC2 instance types by their network, or explain one')
+export function defineTypes(command: Command, exit: (code: number) => void): void {
+  command
     .description("Finds instance types by their network, and explains one type's limits.")
     .argument('[pattern]', 'a type, a family, or a pattern with * and ?')
     .addOption(choice('--ena <support>', 'ENA', ['required', 'supported', 'unsupported']))

@@ -21,10 +21,8 @@ Examples:
   $ virtfn vpc apply mine.yaml --reach
   $ virtfn vpc show mine.yaml --json > model.json       what virtfn makes of a file`;
 
-export function addVpcCommand(program: Command, exit: (code: number) => void): void {
-  const vpc = program
-    .command('vpc')
-    .summary('show a VPC, change the one of a running lab, ask what its instances reach')
+export function defineVpc(vpc: Command, exit: (code: number) => void): void {
+  vpc
     .description('Shows a VPC, changes the one of a running lab, asks what its instances reach.')
     .addHelpText('after', help);
   const at = ['--at <socket>', 'the control socket of the lab; the only one if absent'] as const;

@@ -50,10 +50,8 @@ Examples:
   $ virtfn whatif --type c5.large --flow rate=10Gbps,size=9014,duration=1h,flows=8 --svg out.svg
   $ virtfn whatif --type m5.large --pcap trace.pcap --direction out --json | jq .limits`;
 
-export function addWhatIfCommand(program: Command, exit: (code: number) => void): void {
-  program
-    .command('whatif')
-    .summary('say what traffic would have met at the limits of an instance type')
+export function defineWhatIf(command: Command, exit: (code: number) => void): void {
+  command
     .description(
       'Puts a capture, or constant rates, to the network limits of an EC2 instance type.',
     )
