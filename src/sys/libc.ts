@@ -73,6 +73,11 @@ export const epoll_wait = bind<[epoll: N, events: N, max: N, timeoutMs: N]>(
   'int epoll_wait(int, uintptr_t, int, int)',
 );
 
+/** Calls that the library has no function for. Its arguments are words here, so no variadic call is needed. */
+export const syscall = bind<[call: N, a: N, b: N, c: N, d: N]>(
+  'int64_t syscall(int64_t, int64_t, int64_t, int64_t, int64_t)',
+);
+
 export const F_DUPFD_CLOEXEC = 1030;
 export const F_GETFL = 3;
 export const F_SETFL = 4;

@@ -278,28 +278,38 @@ test('a lone frame is told at once, those that follow when the delay since then 
   assert.equal(raised(), before + 2, 'one for all ten');
 });
 
-test('a transmit completion waits for its delay, but not with a received frame', () => {
+test('transmit completions wait for their delay, a lone one for a frame or a millisecond', () => {
   const [lab, a, b] = pair({ driver: { interrupts: true } });
   const raised = (): number => a.interrupts[1] ?? 0;
-  const arm = (): void => {
+  const arm = (delayUs: number): void => {
     lab.clock.advance(nsPerMs);
-    a.driver.queues.arm(0, 64);
+    a.driver.queues.arm(0, delayUs);
   };
-  arm();
+  arm(64);
   lab.clock.advance(nsPerMs);
-  arm();
+  arm(64);
   const before = raised();
   a.send(plainFrame(a.mac, b.mac, 60, 1));
-  lab.clock.advance(63_000);
-  assert.equal(raised(), before);
-  lab.clock.advance(2000);
-  assert.equal(raised(), before + 1);
-  arm();
+  lab.clock.advance(990_000);
+  assert.equal(raised(), before, 'it is alone');
+  lab.clock.advance(20_000);
+  assert.equal(raised(), before + 1, 'nothing came that it could be told with');
+  arm(64);
   a.send(plainFrame(a.mac, b.mac, 60, 2));
-  b.send(plainFrame(b.mac, a.mac, 60, 3));
-  assert.equal(raised(), before + 2);
+  a.send(plainFrame(a.mac, b.mac, 60, 3));
+  lab.clock.advance(63_000);
+  assert.equal(raised(), before + 1);
+  lab.clock.advance(2000);
+  assert.equal(raised(), before + 2, 'two doorbells: the delay counts');
+  arm(64);
+  a.send(plainFrame(a.mac, b.mac, 60, 4));
+  b.send(plainFrame(b.mac, a.mac, 60, 5));
+  assert.equal(raised(), before + 3);
   lab.clock.advance(nsPerMs);
-  assert.equal(raised(), before + 2, 'both were told');
+  assert.equal(raised(), before + 3, 'both were told');
+  arm(0);
+  a.send(plainFrame(a.mac, b.mac, 60, 6));
+  assert.equal(raised(), before + 4, 'without a delay at once');
 });
 
 test('RSS by CRC32, one entry of the table by command and by register', () => {

@@ -27,7 +27,7 @@ export interface Sendable {
   readonly pending: boolean;
   /** Sends one packet; false: the rest is not complete, or the queue has stopped. */
   sendOne(): boolean;
-  /** Before receivers are told. */
+  /** After receivers were told, who wait longer. */
   turnEnds(): void;
 }
 
@@ -68,8 +68,8 @@ export class PacedSender {
     let waitNs = rate === null ? 0 : rate.waitNs(clock.now());
     while (waitNs === 0 && queue.pending && this.#budget > 0 && queue.sendOne())
       if (rate !== null) waitNs = rate.waitNs(clock.now());
-    queue.turnEnds();
     port.flush();
+    queue.turnEnds();
     if ((waitNs > 0 || this.#budget <= 0) && queue.pending)
       this.#rest = clock.after(waitNs, () => this.#run());
   }

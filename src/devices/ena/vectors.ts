@@ -7,8 +7,10 @@
  *
  * With a delay an armed vector fires later, for all that has come until then: because of received
  * frames no sooner than their delay after it fired last, so that a lone frame does not wait; because
- * of sent ones alone, that long after the first of them. From when a card counts is not published;
- * Linux leaves its adaptive moderation in the mode in which the period begins with an interrupt.
+ * of sent ones alone, that long after the second burst of them. A single burst waits longer, for an
+ * answer to be told of with it: the guest of a ping would else be busy with what it has sent when
+ * the answer comes. From when a card counts is not published; Linux leaves its adaptive moderation
+ * in the mode in which the period begins with an interrupt.
  */
 import { intrReg } from '../../defs/ena-io.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -18,13 +20,17 @@ import type { Interrupts } from '../../pci/function.ts';
 const nsPerUs = 1000;
 const transmit = 1;
 const receive = 2;
+/** More than one burst of transmit completions. */
+const repeated = 4;
+/** How long a single one waits for something received. */
+const loneTransmitNs = 1_000_000;
 
 export class Vectors {
   readonly #interrupts: Interrupts;
   /** Nanoseconds per unit of delay; 0: there is no moderation. */
   readonly #unitNs: number;
   readonly #armed: Uint8Array;
-  /** Completions were written and not yet signalled: 1 transmit, 2 receive, 3 both. */
+  /** Completions were written and not yet signalled: transmit, receive, repeated. */
   readonly #pending: Uint8Array;
   readonly #rxDelay: Uint16Array;
   readonly #txDelay: Uint16Array;
@@ -67,16 +73,23 @@ export class Vectors {
 
   /** Completions of a receive or a transmit queue were published. */
   signal(vector: number, isRx: boolean): void {
-    const pending = (this.#pending[vector] as number) | (isRx ? receive : transmit);
+    const before = this.#pending[vector] as number;
+    const again = (before & transmit) === 0 ? 0 : repeated;
+    const pending = before | (isRx ? receive : transmit | again);
     this.#pending[vector] = pending;
     if (this.#armed[vector] === 1) this.#schedule(vector, pending);
   }
 
   /** A transmit completion that waits does not hold up a receive one. */
   #schedule(vector: number, pending: number): void {
-    const isRx = (pending & receive) !== 0;
-    const delay = ((isRx ? this.#rxDelay : this.#txDelay)[vector] as number) * this.#unitNs;
-    const passed = isRx && delay > 0 ? this.#clock.now() - (this.#firedAt[vector] as number) : 0;
+    if ((pending & receive) === 0) {
+      const delay = (this.#txDelay[vector] as number) * this.#unitNs;
+      const isLone = delay > 0 && (pending & repeated) === 0;
+      this.#timers.start(vector, isLone ? Math.max(delay, loneTransmitNs) : delay);
+      return;
+    }
+    const delay = (this.#rxDelay[vector] as number) * this.#unitNs;
+    const passed = delay > 0 ? this.#clock.now() - (this.#firedAt[vector] as number) : 0;
     this.#timers.start(vector, delay - passed);
   }
 

@@ -17,6 +17,7 @@ import { PcapTap } from '../../switch/tap-pcap.ts';
 import { VerdictTap } from '../../switch/tap-verdicts.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
+import { askForShortTurns } from '../../sys/scheduling.ts';
 import { InstanceAllowances } from './allowances.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
 import type { WorkerData } from './dataplane.ts';
@@ -34,6 +35,8 @@ const napMs = 0.05;
 const dozeMs = 100;
 const breathMs = 1;
 const pollsPerTurn = 64;
+/** The least that the kernel takes. */
+const shortTurnNs = 100_000;
 
 type StartTracer = Extract<DataplaneCommand, { readonly kind: 'start-tracer' }>;
 
@@ -178,5 +181,6 @@ class DataplaneWorker {
   }
 }
 
+askForShortTurns(shortTurnNs);
 if (parentPort === null) throw new Error('this is a worker, not a program');
 await new DataplaneWorker(parentPort, workerData).run();
