@@ -114,6 +114,13 @@ export const mayBeFragmented = (frame: Frame): boolean =>
     (ipv4Fragment.dontFragment >>> 8)) ===
     0;
 
+/** The size of the IP packet, or of the largest that the frame will be cut into. */
+export function ipBytes({ mss, headers: h }: Frame): number {
+  const whole = h.ipEnd - h.l3Offset;
+  if (mss === 0 || h.payloadOffset < 0) return whole;
+  return Math.min(whole, h.payloadOffset - h.l3Offset + mss);
+}
+
 function mayBeAnswered({ headers: h }: Frame): boolean {
   if ((h.dstMacHi & 0x0100) !== 0 || h.fragment === fragment.later) return false;
   return h.ipVersion === 4 ? mayBeAnswered4(h) : h.ipVersion === 6 && mayBeAnswered6(h);

@@ -8,12 +8,11 @@
  * There is no broadcast domain: what is not addressed to an interface is answered by the network
  * itself, or goes nowhere.
  */
-import type { Prng } from '../lib/prng.ts';
 import { arp } from '../net/arp.ts';
 import { read32 } from '../net/bytes.ts';
 import { etherType } from '../net/ethernet.ts';
 import { Frame } from '../net/frame.ts';
-import { IcmpErrors, mayBeFragmented } from '../net/icmp-errors.ts';
+import { IcmpErrors, ipBytes, mayBeFragmented } from '../net/icmp-errors.ts';
 import { ipProtocol } from '../net/ipv4.ts';
 import { fragment } from '../net/parse.ts';
 import { R, type Reason } from '../net/reasons.ts';
@@ -33,22 +32,9 @@ import type { Nic } from './vpc/nic.ts';
 import { NicTable } from './vpc/nic-table.ts';
 import { kind } from './vpc/packet.ts';
 import type { Policy } from './vpc/policy.ts';
+import type { RouterTables, VpcRouterOptions } from './vpc/router-options.ts';
 import { isForNetwork, isLimited, isLinkLocal6 } from './vpc/services.ts';
 import { Tracker } from './vpc/tracker.ts';
-
-export type VpcRouterOptions = {
-  readonly policy: Policy;
-  /** Where the secrets of the tables come from. */
-  readonly random: Prng;
-  /** Flows that are remembered at most, of each IP version; a power of two, 65536 unless told. */
-  readonly flows?: number;
-  /** Connections that are tracked at most; a power of two, 262144 unless told. */
-  readonly connections?: number;
-  /** Of them, for one instance; 65536 unless told. */
-  readonly connectionsPerInstance?: number;
-  /** Fragmented packets on their way; a power of two, 1024 unless told. */
-  readonly fragments?: number;
-};
 
 /** A flow's decision that did not hold: the packet goes the long way. */
 const stale = -1;
@@ -73,23 +59,45 @@ export class VpcRouter implements Forwarder {
 
   constructor(delivery: Delivery, options: VpcRouterOptions) {
     const { policy, random, flows = 65_536, connections = 262_144, fragments = 1024 } = options;
+    const { arena } = options;
     this.#delivery = delivery;
     this.#nics = new NicTable(
       options.connectionsPerInstance ?? 65_536,
       delivery.ports,
       (macHi, macLo) => delivery.ownerOf(macHi, macLo),
       (macHi, macLo) => delivery.fabricOwnerOf(macHi, macLo),
+      arena,
     );
-    this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time.ns);
+    this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time.ns, arena);
     this.#judge = new Judge(this.#nics, this.#tracker);
-    this.#flows4 = new FlowTable(4, flows, random);
-    this.#flows6 = new FlowTable(6, flows, random);
+    this.#flows4 = new FlowTable(4, flows, random, arena);
+    this.#flows6 = new FlowTable(6, flows, random, arena);
     this.#fragments = new FragmentTable(fragments, random);
     this.apply(policy);
   }
 
   get policy(): Policy {
     return this.#nics.policy;
+  }
+
+  /** Flows that were decided at another epoch are not known any more. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The tables that a frame of a known flow is looked up in. */
+  get tables(): RouterTables {
+    return {
+      flows4: this.#flows4.describe(),
+      flows6: this.#flows6.describe(),
+      records: this.#tracker.records,
+      begun: this.#nics.begun.words,
+    };
+  }
+
+  /** The interface that is plugged in at a port, or null. */
+  nicAt(port: SwitchPort): Nic | null {
+    return this.#nics.byPort[port.index] ?? null;
   }
 
   /** From the next frame on this policy counts. Tracked connections live on. */
@@ -122,17 +130,17 @@ export class VpcRouter implements Forwarder {
 
   /** As `limitConnections`, of the instance whose interface is plugged in at a port. */
   limitConnectionsAt(port: SwitchPort, maximum: number): void {
-    const nic = this.#nics.byPort[port.index] ?? null;
+    const nic = this.nicAt(port);
     if (nic !== null) nic.account.maximum = maximum;
   }
 
   /** How many packets an interface may send to link-local services in a second. */
   limitLinkLocalAt(port: SwitchPort, packetsPerSecond: number): void {
-    this.#nics.byPort[port.index]?.limitAsks(packetsPerSecond);
+    this.nicAt(port)?.limitAsks(packetsPerSecond);
   }
 
   trackingAvailable(port: SwitchPort): number {
-    const account = this.#nics.byPort[port.index]?.account;
+    const account = this.nicAt(port)?.account;
     return account === undefined ? 0 : Math.max(0, account.maximum - account.count);
   }
 
@@ -484,11 +492,4 @@ export class VpcRouter implements Forwarder {
       this.enter(vpc.id, this.#error);
     this.rule = rule;
   }
-}
-
-/** The size of the IP packet, or of the largest that the frame will be cut into. */
-function ipBytes({ mss, headers: h }: Frame): number {
-  const whole = h.ipEnd - h.l3Offset;
-  if (mss === 0 || h.payloadOffset < 0) return whole;
-  return Math.min(whole, h.payloadOffset - h.l3Offset + mss);
 }

@@ -1,4 +1,5 @@
 /** What a worker's functions are plugged into: an Ethernet, or a region's VPCs. */
+import type { Arena } from '../../lib/arena.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import type { SwitchPort } from '../../switch/port.ts';
@@ -32,9 +33,9 @@ type NetworkConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions?: readonly FunctionSpec[];
 };
 
-/** Throws for a model that contradicts itself. */
-export function createNetwork(config: NetworkConfig, clock: Clock): ServedNetwork {
-  return 'vpc' in config ? createRegion(config, clock) : createEthernet(config, clock);
+/** Throws for a model that contradicts itself. `arena`: where its tables of flows and connections are kept. */
+export function createNetwork(config: NetworkConfig, clock: Clock, arena?: Arena): ServedNetwork {
+  return 'vpc' in config ? createRegion(config, clock, arena) : createEthernet(config, clock);
 }
 
 const nothing = (): void => {};
@@ -57,6 +58,7 @@ function trackedIn(functions: readonly FunctionSpec[]): number {
 function createRegion(
   config: VpcNetwork & { readonly functions?: readonly FunctionSpec[] },
   clock: Clock,
+  arena: Arena | undefined,
 ): ServedNetwork {
   const { vpc: model, outside, resolver, functions = [] } = config;
   const tracked = trackedIn(functions);
@@ -64,7 +66,10 @@ function createRegion(
   const share = Math.floor(tracked / Math.max(1, functions.length));
   const [problem] = checkVpcModel(model);
   if (problem !== undefined) throw new Error(problem);
-  const region = new Region({ clock, model, connections: tracked });
+  const region = new Region({
+    ...{ clock, model, connections: tracked },
+    ...(arena !== undefined && { arena }),
+  });
   const upstream = resolver === undefined ? null : new NameServer(resolver);
   const sender = region.network;
   region.addService(

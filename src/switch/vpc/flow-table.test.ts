@@ -5,7 +5,8 @@ import { seeded } from '../../lib/testing-seed.ts';
 import { Headers } from '../../net/parse.ts';
 import { address6, buildPacket, type PacketSpec } from '../../net/testing-packets.ts';
 import { Decision } from './decision.ts';
-import { FlowTable, field } from './flow-table.ts';
+import { FlowTable, field, ways } from './flow-table.ts';
+import { hashWords } from './hash.ts';
 
 function headersOf(spec: PacketSpec): Headers {
   const bytes = buildPacket(spec);
@@ -77,3 +78,24 @@ seeded('a full table forgets, old policies first, and is never wrong', (random) 
   }
   assert.ok(known > 1000, `${known}`);
 });
+
+for (const [version, spec] of [
+  [4, base],
+  [6, base6],
+] as const)
+  test(`who is told of the table finds a flow of IPv${version} in its words`, () => {
+    const table = new FlowTable(version, 4096, new Prng(1));
+    const { words, strideLog, shift, seeds } = table.describe();
+    for (let srcPort = 1; srcPort < 50; srcPort++) {
+      const h = headersOf({ ...spec, srcPort });
+      table.keep(3, h, 5, decisionTo(9));
+      const ports = (h.srcPort << 16) | h.dstPort;
+      const key = [h.src, h.dst, ports, h.dstMacLo, h.dstMacHi, (3 << 8) | h.l4Protocol];
+      if (version === 6) key.push(h.src0, h.src1, h.src2, h.dst0, h.dst1, h.dst2);
+      const used = seeds.subarray(0, key.length);
+      const first = ((hashWords(Int32Array.from(key), 0, used) >>> shift) * ways) << strideLog;
+      const at = table.find(3, h, 5);
+      assert.ok(at >= first && at < first + (ways << strideLog));
+      assert.equal(words[at + field.ports], ports);
+    }
+  });

@@ -6,13 +6,14 @@
  * else one after the other. So a look-up compares four records at most, whoever sends what, and a
  * flood of new flows costs others a longer way, no more.
  */
+import { type Arena, ordinaryArena } from '../../lib/arena.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { fragment, type Headers } from '../../net/parse.ts';
 import { tcpFlag } from '../../net/tcp.ts';
 import type { Decision } from './decision.ts';
 import { spreadBits } from './hash.ts';
 
-const ways = 4;
+export const ways = 4;
 
 /** Where things stand in a record; the key of IPv6 goes on behind them. */
 export const field = {
@@ -48,6 +49,17 @@ export const isOrdinary = (h: Headers): boolean =>
   h.vlan < 0 &&
   !h.malformed;
 
+/** What it takes to find a record in the words of a table, as `#setOf` does. */
+export type FlowTableLayout = {
+  /** From these words on records of `1 << strideLog` words. */
+  readonly words: Int32Array;
+  readonly strideLog: number;
+  /** The hash, shifted right by so many bits, is the number of a set of `ways` records. */
+  readonly shift: number;
+  /** Secret odd numbers, for source, destination, ports, MAC and sender; then for the rest of an IPv6 key. */
+  readonly seeds: Int32Array;
+};
+
 export class FlowTable {
   readonly words: Int32Array;
   /** By record. */
@@ -68,11 +80,11 @@ export class FlowTable {
   #victim = 0;
 
   /** `entries`: a power of two, at least 8. */
-  constructor(version: 4 | 6, entries: number, random: Prng) {
+  constructor(version: 4 | 6, entries: number, random: Prng, arena: Arena = ordinaryArena) {
     this.#isV6 = version === 6;
     this.#strideLog = version === 6 ? 5 : 4;
     this.#stride = 1 << this.#strideLog;
-    this.words = new Int32Array(entries * this.#stride);
+    this.words = arena.int32(entries * this.#stride);
     this.rules = new Array<string | null>(entries).fill(null);
     this.#shift = Math.clz32(entries / ways) + 1;
     this.#seeds = Int32Array.from({ length: 12 }, () => random.next() | 1);
@@ -83,6 +95,11 @@ export class FlowTable {
     this.#s3 = s3;
     this.#s4 = s4;
     this.#s5 = s5;
+  }
+
+  describe(): FlowTableLayout {
+    const { words } = this;
+    return { words, strideLog: this.#strideLog, shift: this.#shift, seeds: this.#seeds };
   }
 
   /** Where the record of a frame's flow begins, decided at `epoch`; or -1. */

@@ -2,7 +2,9 @@
  * The interfaces that a router knows, from one policy to the next: by slot (their number for as long
  * as they exist), by port, and in the policy's order.
  */
+import type { Arena } from '../../lib/arena.ts';
 import type { SwitchPort } from '../port.ts';
+import { Begun } from './begun.ts';
 import { Nic, TrackingAccount } from './nic.ts';
 import type { Packet } from './packet.ts';
 import type { NicTables, Policy, SubnetTables } from './policy.ts';
@@ -27,6 +29,8 @@ export class NicTable {
   nics: readonly Nic[] = [];
   readonly bySlot: (Nic | null)[] = [];
   readonly byPort: (Nic | null)[] = [];
+  /** Connections that began at each, by slot. */
+  readonly begun: Begun;
   #byId = new Map<string, Nic>();
   #byMac = new Map<number, Nic>();
   /** Slots of interfaces that are gone. */
@@ -42,7 +46,9 @@ export class NicTable {
     ports: readonly (SwitchPort | null)[],
     portOf: PortLookup,
     fabricPortOf: PortLookup,
+    arena?: Arena,
   ) {
+    this.begun = new Begun(arena);
     this.#connectionsPerAccount = connectionsPerAccount;
     this.#ports = ports;
     this.#portOf = portOf;
@@ -142,7 +148,7 @@ export class NicTable {
     const account = this.accountOf(tables.account);
     if (known === undefined) {
       const slot = this.#free.pop() ?? this.bySlot.length;
-      const nic = new Nic(slot, tables, subnet, account);
+      const nic = new Nic(slot, tables, subnet, account, this.begun);
       this.bySlot[slot] = nic;
       return nic;
     }

@@ -6,6 +6,7 @@ import { RateLimit } from '../../lib/rate-limit.ts';
 import { macHi, macLo } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import type { SwitchPort } from '../port.ts';
+import type { Begun } from './begun.ts';
 import type { NicTables, SubnetTables } from './policy.ts';
 
 /** To all link-local services together (VPC User Guide, "DNS quotas"), unless told. */
@@ -42,8 +43,7 @@ export class Nic {
   /** Its place in the policy's list. */
   index = -1;
 
-  /** Changes with each connection that begins here: who saw none looks again. */
-  begun = 0;
+  readonly #begun: Begun;
 
   /** The first 12 bytes of a frame that its subnet's router sends it. */
   #word0 = 0;
@@ -58,11 +58,29 @@ export class Nic {
   /** Errors of the router about this interface's packets. */
   #errors: RateLimit | null = null;
 
-  constructor(slot: number, tables: NicTables, subnet: SubnetTables, account: TrackingAccount) {
+  constructor(
+    slot: number,
+    tables: NicTables,
+    subnet: SubnetTables,
+    account: TrackingAccount,
+    begun: Begun,
+  ) {
     this.slot = slot;
     this.tables = tables;
     this.account = account;
+    this.#begun = begun;
+    begun.reset(slot);
     this.change(tables, subnet);
+  }
+
+  /** Changes with each connection that begins here: who saw none looks again. */
+  get begun(): number {
+    return this.#begun.words[this.slot] as number;
+  }
+
+  connectionBegins(): void {
+    const { words } = this.#begun;
+    words[this.slot] = ((words[this.slot] as number) + 1) | 0;
   }
 
   change(tables: NicTables, subnet: SubnetTables): void {

@@ -1,6 +1,7 @@
 /** Interfaces and packets for tests of the tracker, without a policy around them. */
 import { Frame } from '../../net/frame.ts';
 import { buildPacket, type PacketSpec } from '../../net/testing-packets.ts';
+import { Begun } from './begun.ts';
 import { Nic, TrackingAccount } from './nic.ts';
 import { Packet } from './packet.ts';
 import type { NicTables } from './policy.ts';
@@ -11,6 +12,7 @@ export const seconds = (n: number): number => n * 1e9;
 export function someNics(...accounts: readonly TrackingAccount[]): Nic[] {
   const router = { mac: 1, address: 0, address6: [0, 0, 0, 0] } as const;
   const subnet = { id: 'subnet-1', vpc: 0, zone: 'z', acl: 0, routes: 0, router };
+  const begun = new Begun();
   return accounts.map((account, slot) => {
     const tables: NicTables = {
       id: `eni-${slot}`,
@@ -30,7 +32,7 @@ export function someNics(...accounts: readonly TrackingAccount[]): Nic[] {
       noOutbound: '',
       noInbound: '',
     };
-    return new Nic(slot, tables, subnet, account);
+    return new Nic(slot, tables, subnet, account, begun);
   });
 }
 

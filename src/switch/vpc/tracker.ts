@@ -6,6 +6,7 @@
  * records of one account form a ring, along which each new connection looks for old ones that are
  * over. So the work per packet is bounded, and a full table refuses new connections only.
  */
+import { type Arena, ordinaryArena } from '../../lib/arena.ts';
 import { nsPerMs } from '../../lib/clock.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
@@ -23,16 +24,23 @@ const sweepWhenFull = 128;
 /** Then who needs room is refused for a while, so that a flood costs no search per packet. */
 const searchPauseNs = nsPerMs;
 
-/** Words of a record: what each packet needs, in one cache line; then what finds it. */
-const hotWords = 8;
-const coldWords = 16;
-/** As 64-bit numbers: the end of the idle time, and how long that is. */
+/** What each packet needs of a record, in words; in one cache line. */
+export const hot = {
+  words: 8,
+  /** As 64-bit numbers: when the connection will have been idle for too long, and how long that is. */
+  idleEnd: 0,
+  idleLength: 2,
+  generation: 4,
+  state: 5,
+} as const;
+const hotWords = hot.words;
 const hotDoubles = hotWords / 2;
-const hot = { generation: 4, state: 5 } as const;
+/** Words of what finds it. */
+const coldWords = 16;
 const cold = { chain: keyWords, next: keyWords + 1, previous: keyWords + 2 } as const;
 
 /** Bits of a record's state. */
-const bit = {
+export const bit = {
   /** A packet that says nothing new prolongs it, no more. */
   settled: 1,
   /** The interface itself began it. */
@@ -79,16 +87,28 @@ export class Tracker {
   #searchAt = 0;
 
   /** `capacity`: a power of two. `nics`: by slot. `clock`: where the time stands. */
-  constructor(capacity: number, nics: readonly (Nic | null)[], random: Prng, clock: Float64Array) {
+  constructor(
+    capacity: number,
+    nics: readonly (Nic | null)[],
+    random: Prng,
+    clock: Float64Array,
+    arena: Arena = ordinaryArena,
+  ) {
     this.#clock = clock;
     this.capacity = capacity;
     this.#nics = nics;
-    this.#hot = new Int32Array(capacity * hotWords);
-    this.#times = new Float64Array(this.#hot.buffer);
+    this.#hot = arena.int32(capacity * hotWords);
+    const { buffer, byteOffset } = this.#hot;
+    this.#times = new Float64Array(buffer, byteOffset, capacity * hotDoubles);
     this.#cold = new Int32Array(capacity * coldWords);
     this.#heads = new Int32Array(capacity);
     this.#shift = Math.clz32(capacity) + 1;
     for (let i = 0; i < keyWords; i++) this.#seeds[i] = random.next() | 1;
+  }
+
+  /** All records, as `hot` says. */
+  get records(): Int32Array {
+    return this.#hot;
   }
 
   /** A record's generation: another one when it is used for another connection. */
@@ -139,7 +159,7 @@ export class Tracker {
     this.#cold[at + cold.chain] = this.#heads[bucket] as number;
     this.#heads[bucket] = slot + 1;
     this.#join(nic.account, slot);
-    nic.begun = (nic.begun + 1) | 0;
+    nic.connectionBegins();
     this.rules[slot] = rule;
     this.#start(slot, nic, packet, outward);
     return slot;
