@@ -79,7 +79,7 @@ test('a goal is reached, aimed at or missed by the median; what was not measured
     [verdictOn(words, 3, true), verdictOn(words, 1, false), verdictOn(words, 4, true)],
     ['aim', 'must', 'missed'],
   );
-  const figures = [figure('flows.1', [1, 1]), figure('flows.100000', [0.6, 0.6])];
+  const figures = [figure('path.flows.1', [1, 1]), figure('path.flows.100000', [0.6, 0.6])];
   const results = judge(new Map(figures.map((one) => [one.id, one])));
   const flows = results.find(({ goal }) => goal === '100,000 flows');
   assert.deepEqual([flows?.verdict, flows?.ratio?.median], ['must', 0.6]);
@@ -100,7 +100,6 @@ for (const spec of [
   { ...small, fabric: 'bridge', nic: '82599vf', bytes: 1500, pairs: 2 } as const,
   { ...small, bytes: 65_054, mss: 1448 },
   { ...small, bytes: 100, llq: true },
-  { ...small, bytes: 101, withoutDrivers: true },
 ])
   test(`${spec.nic}, ${spec.fabric}, ${spec.bytes} B: all frames arrive, and a changed byte is found`, () => {
     const bed = new PathBed(spec, 1);

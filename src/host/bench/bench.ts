@@ -8,6 +8,7 @@ import { cacheDirectory } from '../packages/cache.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../qemu/process.ts';
 import type { Figure } from './figures.ts';
 import { compileNative, type Native } from './native.ts';
+import { hasTwoCores, limitedByGuests } from './own.ts';
 import { measureGuests } from './part-guests.ts';
 import { latencyGroup } from './part-latency.ts';
 import { limitGroups } from './part-limits.ts';
@@ -80,6 +81,7 @@ export async function runBench(
         for (const group of groupsOf[part])
           take(await measureGroup(group, request, site, observer));
     const byId = new Map(figures.map((figure) => [figure.id, figure]));
+    notes.push(...notesOn(byId));
     return {
       ...{ when: started.toISOString(), machine: hostFacts(), request },
       ...{ figures, ratios: ratiosOf(byId), targets: judge(byId), notes },
@@ -124,6 +126,17 @@ async function guests(
     signal.throwIfAborted();
     return { figures: [], absent: [{ what: 'NICs in guests', why: (error as Error).message }] };
   }
+}
+
+/** What has to be known of the figures with guests on a thread of their own. */
+function notesOn(figures: ReadonlyMap<string, Figure>): string[] {
+  if (!hasTwoCores())
+    return ['This machine has one core: guests, functions and switch were measured in one thread.'];
+  const limited = limitedByGuests(figures);
+  if (limited.length === 0) return [];
+  return [
+    `In these the data plane's core was idle for a tenth of the time or more, so that real time is behind: ${limited.join('; ')}.`,
+  ];
 }
 
 /** Whether others use the machine now. */

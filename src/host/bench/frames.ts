@@ -14,7 +14,7 @@ const l3 = ethernet.bytes;
 export const l4: number = l3 + ipv4.minBytes;
 export const udpHeaderBytes: number = l4 + udp.bytes;
 export const tcpHeaderBytes: number = l4 + tcp.minBytes;
-const firstPort = 1024;
+export const firstPort = 1024;
 
 /** Who sends to whom; addresses are 32-bit integers, MACs 48-bit numbers. */
 export type Ends = {

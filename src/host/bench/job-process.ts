@@ -4,14 +4,17 @@ import { createInterface } from 'node:readline';
 import { inlineWholePath } from '../dataplane/engine.ts';
 import { LatencyBed } from './latency-bed.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
-import type { Job } from './path-spec.ts';
+import type { Job, LatencySlice, Slice } from './path-spec.ts';
 import { SwitchBed } from './switch-bed.ts';
+import { ThreadedBed } from './threaded-bed.ts';
 
 const CHANNEL = 3;
 
+type Bed = { warmUp(): void; run(ms: number): Slice | Promise<LatencySlice> };
+
 inlineWholePath();
 const job = JSON.parse(process.argv[2] ?? '') as Job;
-const bed = bedOf(job);
+const bed = await bedOf(job);
 bed.warmUp();
 const channel = new Socket({ fd: CHANNEL });
 channel.on('error', () => process.exit(1)); // whoever asked has gone
@@ -19,15 +22,17 @@ channel.write('{"ready":true}\n');
 for await (const line of createInterface({ input: channel }))
   channel.write(`${JSON.stringify(await bed.run(Number(line)))}\n`);
 
-function bedOf(what: Job): PathBed | SwitchBed | CopyBed | LatencyBed {
+function bedOf(what: Job): Bed | Promise<Bed> {
   switch (what.kind) {
     case 'path':
+      return ThreadedBed.start(what.spec);
+    case 'one-thread':
       return new PathBed(what.spec);
     case 'switch':
       return new SwitchBed(what.spec);
     case 'copy':
       return new CopyBed(what.spec);
     case 'latency':
-      return new LatencyBed(what.spec);
+      return LatencyBed.start(what.spec);
   }
 }

@@ -1,15 +1,60 @@
 /** Contenders of our own: the data path in a process of its own, and a plain copy beside it. */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { FigureSpec } from './figures.ts';
+import type { Figure, FigureSpec } from './figures.ts';
 import { mpps } from './native.ts';
-import type { Job, LatencySlice, PathSpec, Slice, SwitchSpec } from './path-spec.ts';
+import type { Job, LatencySlice, PathSpec, Slice, SwitchSpec, ThreadedSlice } from './path-spec.ts';
 import { SlicedProcess } from './sliced-process.ts';
 import type { Contender } from './turns.ts';
 
 /** The case that most others differ from by one thing. */
 export const usual: PathSpec = { nic: 'ena', fabric: 'vpc', bytes: 64, pairs: 1, flows: 256 };
 
+/** Whether the data plane and the guests can have a core each. */
+export const hasTwoCores = (): boolean => availableParallelism() >= 2;
+
+/**
+ * The data path with guests on a thread of their own: frames per second in which the data plane's
+ * core has something to do; frames per second of real time; what the guests' thread takes for one.
+ * Where there is one core only, all of it in one thread, which its title says.
+ */
 export async function pathContender(
+  id: string,
+  title: string,
+  spec: Partial<PathSpec>,
+): Promise<Contender> {
+  if (!hasTwoCores()) return oneThreadContender(id, `${title}, one thread`, spec);
+  const whole = { ...usual, ...spec };
+  const { bytes } = whole;
+  const process = await startJob(title, { kind: 'path', spec: whole });
+  return {
+    figures: [
+      { id, title, unit: 'Mpps', bytes },
+      { id: `${id}.${realTime}`, title: `${title}, in real time`, unit: 'Mpps', bytes },
+      { id: `${id}.guests`, title: `${title}, the guests' thread`, unit: 'ns' },
+    ],
+    measure: async (ms) => {
+      const slice = await process.slice<ThreadedSlice>(ms);
+      const { frames, realNs, guestsNs } = slice;
+      return [mpps(slice), mpps({ frames, ns: realNs }), guestsNs / frames];
+    },
+    close: () => process.close(),
+  };
+}
+
+const realTime = 'real';
+/** Less of the time than this the data plane's core had something to do. */
+const keptBusy = 0.9;
+
+/** Titles of the figures in which the guests' thread was slower than what it was to measure. */
+export const limitedByGuests = (figures: ReadonlyMap<string, Figure>): string[] =>
+  [...figures.values()].flatMap(({ id, title, median }) => {
+    const real = figures.get(`${id}.${realTime}`);
+    return real === undefined || real.median >= keptBusy * median ? [] : [title];
+  });
+
+/** The same with drivers, functions and switch in one thread. */
+export async function oneThreadContender(
   id: string,
   title: string,
   spec: Partial<PathSpec>,
@@ -17,7 +62,7 @@ export async function pathContender(
   const whole = { ...usual, ...spec };
   return jobContender(
     { id, title, unit: 'Mpps', bytes: whole.bytes },
-    { kind: 'path', spec: whole },
+    { kind: 'one-thread', spec: whole },
   );
 }
 
@@ -50,26 +95,33 @@ async function jobContender(figure: FigureSpec, job: Job): Promise<Contender> {
   };
 }
 
-/** Latency at half load: percentiles, and what the collector did. */
+/** Latency at half load: percentiles, those of the bare machine beside them, and what the collector did. */
 export async function latencyContender(): Promise<Contender> {
+  if (!hasTwoCores()) throw new Error('guests and data plane need a core each, and there is one');
   const process = await startJob('latency at half load', { kind: 'latency', spec: usual });
   const figure = (id: string, title: string, unit: FigureSpec['unit']): FigureSpec => ({
-    ...{ id: `latency.${id}`, title: `half load, ${title}`, unit },
+    ...{ id: `path.latency.${id}`, title: `half load, ${title}`, unit },
   });
+  const percentiles = (id: string, title: string): FigureSpec[] => [
+    figure(`${id}p50`, `${title}p50`, 'us'),
+    figure(`${id}p99`, `${title}p99`, 'us'),
+    figure(`${id}p999`, `${title}p99.9`, 'us'),
+    figure(`${id}max`, `${title}longest`, 'us'),
+  ];
   return {
     figures: [
-      figure('p50', 'p50', 'us'),
-      figure('p99', 'p99', 'us'),
-      figure('p999', 'p99.9', 'us'),
-      figure('max', 'longest', 'us'),
+      ...percentiles('', ''),
+      ...percentiles('bare.', 'the machine alone, '),
       figure('load', 'load', 'Mpps'),
       figure('collections', 'collections', 'count'),
       figure('pause', 'longest collection', 'us'),
     ],
     measure: async (ms) => {
       const slice = await process.slice<LatencySlice>(ms);
-      const { p50, p99, p999, max, rate, collections, longestPauseMs } = slice;
-      return [p50 / 1e3, p99 / 1e3, p999 / 1e3, max / 1e3, rate, collections, longestPauseMs * 1e3];
+      const times = [slice.frames, slice.lines].flatMap(({ p50, p99, p999, max }) =>
+        [p50, p99, p999, max].map((ns) => ns / 1e3),
+      );
+      return [...times, slice.rate * 1e3, slice.collections, slice.longestPauseMs * 1e3];
     },
     close: () => process.close(),
   };

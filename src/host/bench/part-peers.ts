@@ -1,7 +1,7 @@
 /** The data path beside programs that do the same job: Open vSwitch, DPDK's drivers, Linux itself. */
 import { kernelContender } from './kernel-peer.ts';
 import { type OvsRules, OvsSwitch, ovsContender } from './ovs.ts';
-import { pathContender, switchContender } from './own.ts';
+import { oneThreadContender, pathContender, switchContender } from './own.ts';
 import { type Group, type Site, startAll } from './parts.ts';
 import type { PathSpec } from './path-spec.ts';
 import { PeerPrograms } from './peer-programs.ts';
@@ -38,11 +38,15 @@ const openVSwitch: Group = {
       contenders.push(
         ...(await startAll(
           [
-            own(`ovs.own.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
-            own(`ovs.own.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
-            own(`ovs.own.core.${bytes}`, `VPC without its drivers, ${bytes} B`, {
-              ...{ withoutDrivers: true, bytes },
-            }),
+            own(`ovs.path.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
+            own(`ovs.path.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
+            {
+              what: `VPC, ${bytes} B, one thread`,
+              start: () =>
+                oneThreadContender(`ovs.own.vpc.${bytes}`, `VPC, ${bytes} B, one thread`, {
+                  bytes,
+                }),
+            },
             {
               what: `VPC's switch alone, ${bytes} B`,
               start: () =>
@@ -91,7 +95,7 @@ const dpdk: Group = {
     const programs = await peers(site, (why) => absent({ what: 'DPDK', why }));
     if (programs === null) return [];
     const starts = sizes.flatMap((bytes) => [
-      own(`dpdk.own.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
+      own(`dpdk.path.bridge.${bytes}`, `Ethernet, ${bytes} B`, { fabric: 'bridge', bytes }),
       ...dpdkTitles.map(({ kind, title }) => {
         const what = `${title}, ${bytes} B`;
         const figure = { id: `dpdk.${kind}.${bytes}`, title: what, unit: 'Mpps', bytes } as const;
@@ -126,7 +130,7 @@ const linux: Group = {
     return startAll(
       [
         ...sizes.flatMap((bytes) => [
-          own(`linux.own.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
+          own(`linux.path.vpc.${bytes}`, `VPC, ${bytes} B`, { bytes }),
           udp(bytes),
         ]),
         {

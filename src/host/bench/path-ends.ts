@@ -8,9 +8,10 @@ import { Diagnostics } from '../../lib/diagnostics.ts';
 import { formatMac } from '../../net/ethernet.ts';
 import { ipv4 } from '../../net/ipv4.ts';
 import { tcp } from '../../net/tcp.ts';
-import type { PciFunction } from '../../pci/function.ts';
+import type { DeviceMemory, PciFunction } from '../../pci/function.ts';
 import type { Switch } from '../../switch/switch.ts';
 import { createNic, modelOf } from '../dataplane/models.ts';
+import type { Access, ServedNic } from '../dataplane/nic-model.ts';
 import { generousAllowance, type Place } from './fabrics.ts';
 import type { PathSpec } from './path-spec.ts';
 
@@ -39,54 +40,93 @@ export type End = {
   readonly rx: RxEnd;
 };
 
-const arenaBytes = 24 << 20;
+export const arenaBytes: number = 24 << 20;
 const arenaStride = 2 ** 33;
 const jumboMtu = 9001;
 /** A page: what Linux posts for jumbo frames. */
 const jumboBufferBytes = 4096;
 const linkMbps = 10_000;
 
-export function makeEnd(
+/** Where a function is plugged in. */
+export type Plug = {
+  readonly place: Place;
+  /** Among all functions. */
+  readonly index: number;
+  readonly network: Switch;
+  readonly clock: Clock;
+};
+
+/** The DMA address of the first byte of a function's memory: nobody else's is near. */
+export const baseOf = (index: number): number => (index + 1) * arenaStride;
+
+/** What a driver is told about its frames. */
+export const shapeOf = ({ bytes }: PathSpec): { mtu: number; bufferBytes: number } =>
+  bytes > 1514
+    ? { mtu: jumboMtu, bufferBytes: jumboBufferBytes }
+    : { mtu: 1500, bufferBytes: 2048 };
+
+/** What a sender asks its NIC for. */
+export function offloadOf({ mss }: PathSpec): TxOffload {
+  if (mss === undefined) return new TxOffload(null);
+  const lengths = { l3Length: ipv4.minBytes, l4Length: tcp.minBytes };
+  return new TxOffload({
+    ...{ l3: 'ipv4', l4: 'tcp', l3Csum: true, l4Csum: 'full', mss, ...lengths },
+  });
+}
+
+const ownMemory = (sizeBytes: number): DeviceMemory => ({
+  ...{ fd: -1, bytes: new Uint8Array(sizeBytes) },
+});
+
+/** A function on a port of its own, with a guest's memory. */
+export function makeFunction(
   spec: PathSpec,
-  at: { place: Place; index: number; network: Switch; clock: Clock },
-): End {
-  const { place, index, network, clock } = at;
-  const arena = new DmaArena(arenaBytes, (index + 1) * arenaStride);
+  { place, index, network, clock }: Plug,
+  { memory }: DmaArena,
+  {
+    access,
+    deviceMemory = ownMemory,
+  }: {
+    access?: Access;
+    deviceMemory?: (sizeBytes: number) => DeviceMemory;
+  } = {},
+): ServedNic {
   const name = `port${index}`;
   const port = network.addPort({
     ...{ name, mac: place.mac, mtu: modelOf(spec.nic).maxMtu },
-    ...(spec.fabric === 'vpc' && { allowance: generousAllowance(clock.now()) }),
+    // As the product's: on an Ethernet a port knows its guest's address, in a VPC an interface does.
+    ...(spec.fabric === 'vpc'
+      ? { allowance: generousAllowance(clock.now()) }
+      : { address: place.address }),
   });
   const host = {
-    ...{ memory: arena.memory, clock },
+    ...{ memory, clock, deviceMemory },
     interrupts: { raise: () => {} }, // everything is polled
     diagnostics: new Diagnostics(({ rule, detail }) => {
       throw new Error(`${name}: refused ${rule.id}: ${detail}`);
     }),
-    deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
   };
   const { profile } = spec;
   const nic = {
     ...{ name, socket: '', mac: formatMac(place.mac), linkMbps, queuePairs: 1 },
     ...(profile !== undefined && { profile }),
-    ...(spec.llq === true && { access: 'llq' as const }),
+    ...(access !== undefined && { access }),
   };
-  const fn = createNic(spec.nic, nic, { host, port });
-  const isJumbo = spec.bytes > 1514;
-  const mtu = isJumbo ? jumboMtu : 1500;
-  const bufferBytes = isJumbo ? jumboBufferBytes : 2048;
-  const ends = spec.nic === 'ena' ? enaEnds : ixgbevfEnds;
-  return { place, arena, ...ends(fn, arena, { spec, mtu, bufferBytes }) };
+  return createNic(spec.nic, nic, { host, port });
 }
 
-type Ends = (
-  fn: PciFunction,
-  arena: DmaArena,
-  options: { spec: PathSpec; mtu: number; bufferBytes: number },
-) => { tx: TxEnd; rx: RxEnd };
+export function makeEnd(spec: PathSpec, plug: Plug): End {
+  const arena = new DmaArena(arenaBytes, baseOf(plug.index));
+  const fn = makeFunction(spec, plug, arena, spec.llq === true ? { access: 'llq' } : {});
+  const ends = spec.nic === 'ena' ? enaEnds : ixgbevfEnds;
+  return { place: plug.place, arena, ...ends(fn, arena, spec) };
+}
+
+type Ends = (fn: PciFunction, arena: DmaArena, spec: PathSpec) => { tx: TxEnd; rx: RxEnd };
 
 /** Frames are described where they lie, as a guest's are. */
-const enaEnds: Ends = (fn, arena, { spec, mtu, bufferBytes }) => {
+const enaEnds: Ends = (fn, arena, spec) => {
+  const { mtu, bufferBytes } = shapeOf(spec);
   const driver = new EnaDriver(fn, arena, {
     ...{ mtu, rxBufferBytes: bufferBytes, txBufferBytes: 64 },
     placement: spec.llq === true ? 'device' : 'host',
@@ -94,12 +134,7 @@ const enaEnds: Ends = (fn, arena, { spec, mtu, bufferBytes }) => {
   driver.start();
   const [tx, rx] = [driver.tx[0], driver.rx[0]];
   if (tx === undefined || rx === undefined) throw new Error('the driver has no queues');
-  const lengths = { l3Length: ipv4.minBytes, l4Length: tcp.minBytes };
-  const offload = new TxOffload(
-    spec.mss === undefined
-      ? null
-      : { l3: 'ipv4', l4: 'tcp', l3Csum: true, l4Csum: 'full', mss: spec.mss, ...lengths },
-  );
+  const offload = offloadOf(spec);
   const { base } = arena;
   return {
     tx: {
@@ -112,7 +147,8 @@ const enaEnds: Ends = (fn, arena, { spec, mtu, bufferBytes }) => {
 };
 
 /** The reference driver copies each frame into a buffer of its queue first. */
-const ixgbevfEnds: Ends = (fn, arena, { mtu, bufferBytes }) => {
+const ixgbevfEnds: Ends = (fn, arena, spec) => {
+  const { mtu, bufferBytes } = shapeOf(spec);
   const rings = { tx: { bufferBytes }, rx: { bufferBytes } };
   const driver = new IxgbevfDriver(fn, arena, { mtu, queuePairs: 1, ...rings });
   driver.start();

@@ -1,6 +1,10 @@
 /** What a run of the whole data path is made of, as plain data: it goes to a process of its own. */
 import type { EthernetName } from '../dataplane/models.ts';
 
+/** What can carry frames, the product's own choice first. */
+export const engines = ['typescript'] as const;
+export type Engine = (typeof engines)[number];
+
 export type PathSpec = {
   readonly nic: EthernetName;
   /** An Ethernet that learns; or a VPC's groups, ACLs, routes, tracking and allowances. */
@@ -13,8 +17,8 @@ export type PathSpec = {
   readonly profile?: string;
   /** The driver's transmit ring lies in the function's memory (ENA's low-latency queue). */
   readonly llq?: boolean;
-  /** Only what functions and switch take counts, not what drivers do: as if those had another core. */
-  readonly withoutDrivers?: boolean;
+  /** What carries the frames; the product's own choice if absent. */
+  readonly engine?: Engine;
   /** Senders and receivers, two functions each. */
   readonly pairs: number;
   /** Of each pair; one frame of each in turn. */
@@ -33,6 +37,7 @@ export type SwitchSpec = Pick<PathSpec, 'fabric' | 'bytes' | 'flows'> & {
 /** What a process that was started for it does on request. */
 export type Job =
   | { readonly kind: 'path'; readonly spec: PathSpec }
+  | { readonly kind: 'one-thread'; readonly spec: PathSpec }
   | { readonly kind: 'switch'; readonly spec: SwitchSpec }
   | { readonly kind: 'copy'; readonly spec: CopySpec }
   | { readonly kind: 'latency'; readonly spec: PathSpec };
@@ -40,14 +45,30 @@ export type Job =
 /** One slice: how many frames (or copies), and the CPU time of the process that they took. */
 export type Slice = { readonly frames: number; readonly ns: number };
 
-/** Percentiles in nanoseconds, and what the garbage collector did meanwhile. */
-export type LatencySlice = {
-  readonly frames: number;
-  readonly rate: number;
+/**
+ * One slice of guests and data plane on threads of their own: `ns` is the CPU time of the data plane's
+ * thread in which it had something to do.
+ */
+export type ThreadedSlice = Slice & {
+  readonly realNs: number;
+  /** How long the guests' thread had something to do. */
+  readonly guestsNs: number;
+};
+
+/** Percentiles in nanoseconds. */
+export type Percentiles = {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
+};
+
+/** Frames at half load, bare numbers that go the same way, and what the collector did meanwhile. */
+export type LatencySlice = {
+  /** Frames per nanosecond. */
+  readonly rate: number;
+  readonly frames: Percentiles;
+  readonly lines: Percentiles;
   readonly collections: number;
   readonly longestPauseMs: number;
 };

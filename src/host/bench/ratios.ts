@@ -31,52 +31,71 @@ const guestFigures = [
   ['cpu.guest', 'guest CPU per Gbit'],
 ] as const;
 
+const oneThread = 'one thread';
+
 const pairs: readonly Pair[] = [
   ...[64, 1500, 9001].flatMap((bytes): Pair[] => [
-    [`bridge.${bytes}`, `limit.copy.${bytes}`, `Ethernet, ${bytes} B, to memcpy`, 'limit'],
-    [`vpc.${bytes}`, `limit.copy.${bytes}`, `VPC, ${bytes} B, to memcpy`, 'limit'],
-    [`bridge.${bytes}`, `copy.${bytes}`, `Ethernet, ${bytes} B, to a copy in TypeScript`, 'peer'],
-    [`vpc.${bytes}`, `bridge.${bytes}`, `VPC to Ethernet, ${bytes} B`, 'peer'],
+    [`path.bridge.${bytes}`, `limit.copy.${bytes}`, `Ethernet, ${bytes} B, to memcpy`, 'limit'],
+    [`path.vpc.${bytes}`, `limit.copy.${bytes}`, `VPC, ${bytes} B, to memcpy`, 'limit'],
+    [`path.vpc.${bytes}`, `path.bridge.${bytes}`, `VPC to Ethernet, ${bytes} B`, 'peer'],
+    [
+      ...([`bridge.${bytes}`, `copy.${bytes}`] as const),
+      ...([`${oneThread}: Ethernet, ${bytes} B, to a copy in TypeScript`, 'peer'] as const),
+    ],
+    [
+      ...([`vpc.${bytes}`, `bridge.${bytes}`] as const),
+      ...([`${oneThread}: VPC to Ethernet, ${bytes} B`, 'peer'] as const),
+    ],
   ]),
   ...[64, 1500].map(
     (bytes): Pair => [
       ...([`vpc.${bytes}`, `yardstick.${bytes}.256`] as const),
-      ...([`VPC, ${bytes} B, to the same loop in C`, 'peer'] as const),
+      ...([`${oneThread}: VPC, ${bytes} B, to the same loop in C`, 'peer'] as const),
     ],
   ),
   ...['tso', 'tso.jumbo', 'tso.whole'].map(
-    (id): Pair => [...([id, 'limit.copy.65054', `${id}: 64 KiB to memcpy`, 'limit'] as const)],
+    (id): Pair => [
+      ...([`path.${id}`, 'limit.copy.65054', `${id}: 64 KiB to memcpy`, 'limit'] as const),
+    ],
   ),
   ...[256, 1000, 100_000, 1_000_000].map(
-    (count): Pair => [...([`flows.${count}`, 'flows.1', `${count} flows to one`, 'peer'] as const)],
+    (count): Pair => [
+      ...([`path.flows.${count}`, 'path.flows.1', `${count} flows to one`, 'peer'] as const),
+    ],
   ),
   ...[100_000, 1_000_000].map(
     (count): Pair => [
       ...([`flows.${count}`, `yardstick.64.${count}`] as const),
-      ...([`${count} flows to the same loop in C`, 'peer'] as const),
+      ...([`${oneThread}: ${count} flows to the same loop in C`, 'peer'] as const),
     ],
   ),
   ...[8, 64].map(
     (count): Pair => [
-      ...([`functions.${count}`, 'functions.2', `${count} functions to two`, 'peer'] as const),
-    ],
-  ),
-  ...[64, 1500].map(
-    (bytes): Pair => [
-      ...([`82599vf.${bytes}`, `ena.${bytes}`, `82599 VF to ENA, ${bytes} B`, 'peer'] as const),
+      ...([`path.functions.${count}`, 'path.functions.2'] as const),
+      ...([`${count} functions to two`, 'peer'] as const),
     ],
   ),
   ...[64, 1500].flatMap((bytes): Pair[] => [
+    [
+      ...([`82599vf.${bytes}`, `bridge.${bytes}`] as const),
+      ...([`${oneThread}: 82599 VF to ENA, ${bytes} B`, 'peer'] as const),
+    ],
+    [
+      ...([`llq.${bytes}`, `bridge.${bytes}`] as const),
+      ...([`${oneThread}: ENA with LLQ to ENA without, ${bytes} B`, 'peer'] as const),
+    ],
+  ]),
+  ...[64, 1500].flatMap((bytes): Pair[] => [
     ...ovs.map(
       ([rules, title]): Pair => [
-        ...([`ovs.own.vpc.${bytes}`, `ovs.${rules}.${bytes}`] as const),
+        ...([`ovs.path.vpc.${bytes}`, `ovs.${rules}.${bytes}`] as const),
         ...([`VPC, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
       ],
     ),
     ...ovs.map(
       ([rules, title]): Pair => [
-        ...([`ovs.own.core.${bytes}`, `ovs.${rules}.${bytes}`] as const),
-        ...([`VPC without its drivers, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
+        ...([`ovs.own.vpc.${bytes}`, `ovs.${rules}.${bytes}`] as const),
+        ...([`${oneThread}: VPC, ${bytes} B, to OVS, ${title}`, 'peer'] as const),
       ],
     ),
     ...ovs.map(
@@ -87,11 +106,11 @@ const pairs: readonly Pair[] = [
     ),
     ...dpdk.map(
       ([kind, title]): Pair => [
-        ...([`dpdk.own.bridge.${bytes}`, `dpdk.${kind}.${bytes}`] as const),
+        ...([`dpdk.path.bridge.${bytes}`, `dpdk.${kind}.${bytes}`] as const),
         ...([`Ethernet, ${bytes} B, to ${title}`, 'peer'] as const),
       ],
     ),
-    [`linux.own.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
+    [`linux.path.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
   ]),
   ...guestFigures.flatMap(([metric, title]) =>
     ['virtio', 'virtio-dgram', 'e1000e', 'igb', '82599vf'].map(
@@ -115,11 +134,16 @@ const pairs: readonly Pair[] = [
       ],
     ),
   ]),
-  ['llq.64', 'ena.64', 'ENA with LLQ to ENA without, 64 B', 'peer'],
-  ['llq.1500', 'ena.1500', 'ENA with LLQ to ENA without, 1500 B', 'peer'],
   ['guest.ena.rtt.p50', 'guest.limit.socket', 'in guests, RTT p50: ENA to a socket', 'limit'],
   ['guest.ena.tcp1.ab', 'guest.limit.copy', 'in guests, TCP, 1 flow: ENA to memcpy', 'limit'],
-  ['latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
+  ['path.latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
+  ['path.latency.p99', 'path.latency.bare.p99', 'half load, p99, to the machine alone', 'limit'],
+  [
+    'path.latency.p999',
+    'path.latency.bare.p999',
+    'half load, p99.9, to the machine alone',
+    'limit',
+  ],
   ['node.line', 'limit.line', 'cache line by Node to one by C', 'limit'],
 ];
 

@@ -43,7 +43,7 @@ const pick =
 
 /** What gates, tracking and shaping add to bare forwarding, beside what they add to Open vSwitch. */
 function increment(figures: Figures): Measured {
-  const ids = ['ovs.own.vpc.64', 'ovs.own.bridge.64', 'ovs.ct.64', 'ovs.acl.64'] as const;
+  const ids = ['ovs.path.vpc.64', 'ovs.path.bridge.64', 'ovs.ct.64', 'ovs.acl.64'] as const;
   const found = ids.map((id) => figures.get(id));
   const missing = ids.find((id) => !figures.has(id));
   if (missing !== undefined) return { why: `${missing} was not measured` };
@@ -101,34 +101,34 @@ export const targets: readonly Target[] = [
     measure: virtio('cpu'),
   },
   {
-    id: 'vpc64/ovs-ct',
+    id: 'path64/ovs-ct',
     ...{ goal: '64 B, gates, tracking, shaping, 256 flows', peer: 'OVS-DPDK, connection tracking' },
-    ...{ must: 3, aim: 6, by: 'more', measure: pick('ovs.own.vpc.64', 'ovs.ct.64') },
+    ...{ must: 3, aim: 6, by: 'more', measure: pick('ovs.path.vpc.64', 'ovs.ct.64') },
   },
   {
-    id: 'vpc1500/ovs-ct',
+    id: 'path1500/ovs-ct',
     ...{ goal: 'the same, 1500 B', peer: 'OVS-DPDK, connection tracking' },
-    ...{ must: 1.2, aim: 2, by: 'more', measure: pick('ovs.own.vpc.1500', 'ovs.ct.1500') },
+    ...{ must: 1.2, aim: 2, by: 'more', measure: pick('ovs.path.vpc.1500', 'ovs.ct.1500') },
   },
   {
-    id: 'vpc64/ovs-acl',
+    id: 'path64/ovs-acl',
     ...{ goal: 'the same, 64 B', peer: 'OVS-DPDK, L3/L4 rules', must: 0.7, aim: 1.5, by: 'more' },
-    measure: pick('ovs.own.vpc.64', 'ovs.acl.64'),
+    measure: pick('ovs.path.vpc.64', 'ovs.acl.64'),
   },
   {
-    id: '9001/memcpy',
+    id: 'path9001/memcpy',
     ...{ goal: '9001 B copy path', peer: 'memcpy, one core', must: 0.6, aim: 0.8, by: 'more' },
-    measure: pick('bridge.9001', 'limit.copy.9001'),
+    measure: pick('path.bridge.9001', 'limit.copy.9001'),
   },
   {
-    id: 'gates/ovs',
+    id: 'path.gates/ovs',
     ...{ goal: 'gates, tracking, shaping on forwarding', peer: "OVS's own increment" },
     ...{ must: 0.2, aim: 0.1, by: 'less', measure: increment },
   },
   {
-    id: 'flows/1',
+    id: 'path.flows/1',
     ...{ goal: '100,000 flows', peer: 'our 1 flow', must: 0.5, aim: 0.8, by: 'more' },
-    measure: pick('flows.100000', 'flows.1'),
+    measure: pick('path.flows.100000', 'path.flows.1'),
   },
   {
     id: 'workers/1',
@@ -136,13 +136,13 @@ export const targets: readonly Target[] = [
     measure: pick('workers.2', 'workers.1'),
   },
   {
-    id: 'p99/p50',
+    id: 'path.p99/p50',
     ...{ goal: 'p99 at half load', peer: 'our p50', must: 3, aim: 'no collection', by: 'less' },
     measure: (figures) => {
-      const ratio = ratioOf(figures.get('latency.p50'), figures.get('latency.p99'));
+      const ratio = ratioOf(figures.get('path.latency.p50'), figures.get('path.latency.p99'));
       return ratio === null ? { why: 'latency was not measured' } : { ratio };
     },
-    reachesAim: (figures) => figures.get('latency.collections')?.max === 0,
+    reachesAim: (figures) => figures.get('path.latency.collections')?.max === 0,
   },
 ];
 

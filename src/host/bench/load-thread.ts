@@ -1,0 +1,166 @@
+/**
+ * The guests' thread: maps the memory of all guests and the doorbells of their functions, and drives
+ * them when it is told to. Between two commands it sleeps.
+ */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { MonotonicClock } from '../../lib/clock.ts';
+import { BusyTime } from './busy-time.ts';
+import { Histogram } from './histogram.ts';
+import { LoadPair } from './load-pair.ts';
+import { mappedGuest } from './load-rings.ts';
+import {
+  type LoadAnswer,
+  type LoadCommand,
+  type LoadData,
+  type LoadReply,
+  word,
+} from './load-words.ts';
+
+/** Turns of the loop between two looks at what it was told. */
+const lookEvery = 16;
+/**
+ * A frame that has not arrived so long after the last one was sent is lost; unless the machine stood
+ * still meanwhile, so that there were few looks.
+ */
+const patienceNs = 2e9;
+const patientLooks = 2000;
+/** At once, of those that are due. */
+const mostDue = 32;
+
+class LoadThread {
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #pairs: readonly LoadPair[];
+  readonly #clock = new MonotonicClock();
+  readonly #busy = new BusyTime(this.#clock);
+  readonly #histogram = new Histogram();
+  #line = 0;
+
+  constructor({ port, shared, pairs }: LoadData) {
+    this.#port = port;
+    this.#words = new Int32Array(shared);
+    this.#pairs = pairs.map(
+      ({ spec, from, to }) => new LoadPair(spec, mappedGuest(from), mappedGuest(to)),
+    );
+  }
+
+  run(): void {
+    this.#port.postMessage('ready');
+    for (let seen = 0; ; seen++) {
+      Atomics.wait(this.#words, word.commands, seen);
+      const command = receiveMessageOnPort(this.#port)?.message as LoadCommand;
+      this.#port.postMessage(this.#reply(command));
+      Atomics.store(this.#words, word.done, seen + 1);
+    }
+  }
+
+  #reply(command: LoadCommand): LoadReply {
+    try {
+      return this.#obey(command);
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  }
+
+  #obey(command: LoadCommand): LoadAnswer {
+    if (command.kind === 'flood') return this.#flood();
+    this.#histogram.clear();
+    const isOfFrames = command.of === 'frames';
+    const frames = isOfFrames ? this.#pace(command.rate) : this.#paceLines(command.rate);
+    const { counts, max } = this.#histogram;
+    return { frames, busyNs: 0, latency: { counts: counts.slice(), max } };
+  }
+
+  get #isStopped(): boolean {
+    return Atomics.load(this.#words, word.stop) === 1;
+  }
+
+  /** All pairs in turn, a burst at a time. */
+  #flood(): LoadAnswer {
+    const pairs = this.#pairs;
+    let frames = 0;
+    this.#busy.reset();
+    for (let turn = 1; turn % lookEvery !== 0 || !this.#isStopped; turn++) {
+      this.#busy.begin();
+      let moved = 0;
+      for (let i = 0; i < pairs.length; i++) {
+        const pair = pairs[i] as LoadPair;
+        moved += pair.receive() + pair.reap();
+        const sent = pair.send();
+        frames += sent;
+        moved += sent;
+      }
+      this.#busy.end(moved > 0);
+    }
+    this.#settle();
+    this.#busy.end(false);
+    return { frames, busyNs: this.#busy.ns };
+  }
+
+  /** Takes what is still on its way. @throws Error when that does not come */
+  #settle(): void {
+    const end = this.#clock.now() + patienceNs;
+    let late = this.#late();
+    for (let looks = 0; late !== undefined; looks++) {
+      this.#busy.begin();
+      let moved = 0;
+      for (const pair of this.#pairs) moved += pair.receive() + pair.reap();
+      this.#busy.end(moved > 0);
+      late = this.#late();
+      if (looks > patientLooks && this.#clock.now() > end)
+        throw new Error(`${late?.underway} bytes have not arrived`);
+    }
+  }
+
+  #late(): LoadPair | undefined {
+    return this.#pairs.find((pair) => !pair.isQuiet);
+  }
+
+  /** Each frame at its time, whether those before it are late or not. */
+  #pace(rate: number): number {
+    const [pair] = this.#pairs as [LoadPair];
+    const clock = this.#clock;
+    const start = clock.now();
+    let sent = 0;
+    let seen = 0;
+    let isEnding = false;
+    for (let turn = 1; !isEnding || seen < sent; turn++) {
+      const now = clock.now() - start;
+      const due = Math.floor(now * rate) - sent;
+      if (due > 0 && !isEnding) sent += pair.sendUpTo(Math.min(due, mostDue));
+      pair.reap();
+      const arrived = pair.receive();
+      if (arrived > 0) seen = this.#note(clock.now() - start, seen, arrived, rate);
+      if (turn % lookEvery === 0) isEnding = this.#isStopped;
+    }
+    this.#settle();
+    return sent;
+  }
+
+  /** What is due goes to the other thread as a number, and is back when that has said it. */
+  #paceLines(rate: number): number {
+    const words = this.#words;
+    const clock = this.#clock;
+    const first = this.#line;
+    const start = clock.now();
+    let seen = 0;
+    for (let turn = 1; turn % lookEvery !== 0 || !this.#isStopped; turn++) {
+      const due = Math.floor((clock.now() - start) * rate);
+      if (first + due !== this.#line) {
+        this.#line = (first + due) | 0;
+        Atomics.store(words, word.there, this.#line);
+      }
+      const arrived = (Atomics.load(words, word.back) - first - seen) | 0;
+      if (arrived > 0) seen = this.#note(clock.now() - start, seen, arrived, rate);
+    }
+    return seen;
+  }
+
+  /** Those from `from` on were due at their own times, and are all there now. */
+  #note(now: number, from: number, count: number, rate: number): number {
+    for (let i = from; i < from + count; i++) this.#histogram.add(Math.max(1, now - i / rate));
+    return from + count;
+  }
+}
+
+new LoadThread(workerData as LoadData).run();
