@@ -12,7 +12,7 @@ const figure = (id: string, median: number): Figure => ({
   ...{ id, title: id, unit: 'Mpps', bytes: 64, group: 'flows', samples: [median, median] },
   ...{ median, min: median, max: median },
 });
-const figures = [figure('flows.1', 10), figure('flows.100000', 6)];
+const figures = [figure('path.flows.1', 10), figure('path.flows.100000', 6)];
 const byId = new Map(figures.map((one) => [one.id, one]));
 const report: BenchReport = {
   when: '2026-01-02T03:04:05.000Z',
@@ -29,7 +29,7 @@ const paint = { bold: plain, dim: plain, green: plain, yellow: plain, red: plain
 
 test('a report has figures as rates, times and bits, ratios, goals, and what is missing', () => {
   const text = renderBench(report, Number.POSITIVE_INFINITY, paint).join('\n');
-  assert.match(text, /^flows\.1 +10\.0 Mpps +10\.0 \.\. 10\.0 +100 ns, 5\.12 Gbit\/s$/m);
+  assert.match(text, /^path\.flows\.1 +10\.0 Mpps +10\.0 \.\. 10\.0 +100 ns, 5\.12 Gbit\/s$/m);
   assert.match(text, /^100000 flows to one +0\.600x +0\.600 \.\. 0\.600$/m);
   assert.match(text, /^100,000 flows +our 1 flow +0\.5x +0\.8x +0\.600x .* must$/m);
   assert.match(text, /^two workers .* not measured: workers\.2 was not measured$/m);
@@ -44,16 +44,16 @@ test('the page has the same as tables', () => {
     text,
     /^\| 100,000 flows \| our 1 flow \| 0\.5 \| 0\.8 \| 0\.6 \(0\.6 \.\. 0\.6\) \| must \|$/m,
   );
-  assert.match(text, /^\| flows\.1 \| 10 \(10 \.\. 10\) \| Mpps \|$/m);
+  assert.match(text, /^\| path\.flows\.1 \| 10 \(10 \.\. 10\) \| Mpps \|$/m);
 });
 
 test('a run is one line of the history, by ids', () => {
   const entry = JSON.parse(JSON.stringify(entryOf(report, 'abc')));
   assert.equal(entry.commit, 'abc');
-  assert.deepEqual(entry.figures['flows.1'], [10, 10, 10, 'Mpps']);
-  assert.deepEqual(entry.ratios['flows.100000/flows.1'], [0.6, 0.6, 0.6]);
+  assert.deepEqual(entry.figures['path.flows.1'], [10, 10, 10, 'Mpps']);
+  assert.deepEqual(entry.ratios['path.flows.100000/path.flows.1'], [0.6, 0.6, 0.6]);
   const rows = historyOf([JSON.stringify(entry)]);
-  assert.match(rows[0] ?? '', /^\| run \| commit \| machine \| .* \| flows\/1 \| /);
+  assert.match(rows[0] ?? '', /^\| run \| commit \| machine \| .* \| path\.flows\/1 \| /);
   assert.match(rows[2] ?? '', /^\| 2026-01-02 03:04 \| abc \| CPU \| .* \| 0\.6 must \| /);
 });
 
