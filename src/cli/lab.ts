@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
+import { maxWorkers, WORKERS_HELP } from '../host/dataplane/placement.ts';
 import { type Lab, startLab } from '../host/lab/lab.ts';
 import { shownLimits } from '../host/lab/limits.ts';
 import { isComplete } from '../host/lab/report.ts';
@@ -18,6 +19,7 @@ import { Steps } from './steps.ts';
 import { renderTable } from './table.ts';
 import { paintFor, widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
+import { whole } from './whole.ts';
 
 type LabOptions = {
   json?: boolean;
@@ -25,6 +27,7 @@ type LabOptions = {
   image?: string;
   kernel?: string;
   pcap?: string;
+  workers: number;
   profile?: string;
   accel: 'auto' | 'kvm' | 'tcg';
   guest: 'linux' | 'reference';
@@ -85,6 +88,7 @@ export function defineLab(command: Command, exit: (code: number) => void): void 
     )
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .option('--keep', 'keep the guests running after the table, until Ctrl-C')
+    .option('--workers <n>', WORKERS_HELP, whole(1, maxWorkers), 1)
     .option(
       '--pcap <file>',
       "capture all frames, with the verdict as each packet's comment (pcapng)",
@@ -108,6 +112,8 @@ export function defineLab(command: Command, exit: (code: number) => void): void 
     .action(async (file: string | undefined, options: LabOptions) => {
       if (options.pcap !== undefined && options.guest === 'reference')
         throw new UsageError('--pcap captures what virtual machines send; expected --guest linux');
+      if (options.workers > 1 && options.guest === 'reference')
+        throw new UsageError('--workers spreads virtual machines; expected --guest linux');
       const topology = topologyOf(file, options);
       if (options.showLimits) showLimits(topology);
       const steps = new Steps();
@@ -144,6 +150,7 @@ async function runLab(
   try {
     lab = await startLab({
       ...{ topology, accelerator: options.accel, guest: options.guest, signal },
+      workers: options.workers,
       ...(options.pcap !== undefined && { pcap: options.pcap }),
       observer: steps,
     });

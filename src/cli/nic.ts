@@ -14,6 +14,7 @@ import {
   type FaultSpec,
   type ParentSpec,
 } from '../host/dataplane/nic-model.ts';
+import { maxWorkers, WORKERS_HELP } from '../host/dataplane/placement.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
 import { EXPRESS, type ExpressChoice, expressOf, expressProblem } from '../host/nic/express.ts';
 import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
@@ -45,6 +46,7 @@ import { JsonTeller, type Teller, TextTeller } from './nic-events.ts';
 import { readVpc } from './read-vpc.ts';
 import { widthOf } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
+import { whole } from './whole.ts';
 
 type NicOptions = {
   model: string;
@@ -55,6 +57,7 @@ type NicOptions = {
   profile?: string;
   access?: Access;
   vpc?: string;
+  workers: number;
   pcap?: string;
   trace?: boolean;
   json?: boolean;
@@ -124,7 +127,8 @@ export function defineNic(command: Command, exit: (code: number) => void): void 
       ).choices(ACCESS),
     )
     .option('--vpc <file>', 'sockets are the instances of this VPC, in the order of the file')
-    .option('--pcap <file>', 'capture all frames of the switch (pcapng)')
+    .option('--workers <n>', WORKERS_HELP, whole(1, maxWorkers), 1)
+    .option('--pcap <file>', 'capture all frames of the switch (pcapng); one file per worker')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--spoofchk', 'refuse other source addresses than those that a function was given')
     .option('--no-spoofchk', 'do not (82599vf refuses them unless told)')
@@ -206,14 +210,14 @@ type Served = {
 
 async function serve(
   served: Served,
-  { pcap, trace = false, control = false }: NicOptions,
+  { pcap, workers, trace = false, control = false }: NicOptions,
   vpc: VpcModel | null,
   teller: Teller,
   signal: AbortSignal,
 ): Promise<number> {
   const { functions } = served;
   const config = dataplaneConfig(functions, {
-    ...{ trace, ...(pcap !== undefined && { pcap }) },
+    ...{ trace, workers, ...(pcap !== undefined && { pcap }) },
     ...(vpc !== null && { vpc }),
   });
   const dataplane = await Dataplane.start(config, (event) => teller.event(event)).catch(

@@ -91,15 +91,30 @@ export class TimerQueue {
   }
 }
 
-/** Real, monotonic time. Its owner calls `runDue()` from its loop; nothing runs by itself. */
+/** A moment: the time of day, and what the system's own monotonic clock says then. */
+export type ClockOrigin = {
+  readonly epochNs: bigint;
+  readonly seconds: number;
+  readonly ns: number;
+};
+
+export function clockOrigin(): ClockOrigin {
+  const [seconds, ns] = process.hrtime();
+  return { epochNs: BigInt(Date.now()) * 1_000_000n, seconds, ns };
+}
+
+/** Real, monotonic time; clocks of one origin say the same, in all threads. Its owner calls `runDue()` from its loop; nothing runs by itself. */
 export class MonotonicClock implements Clock {
-  readonly epochNs = BigInt(Date.now()) * 1_000_000n;
+  readonly epochNs: bigint;
   readonly #startSeconds: number;
   readonly #startNs: number;
   readonly #timers = new TimerQueue();
 
-  constructor() {
-    [this.#startSeconds, this.#startNs] = process.hrtime();
+  /** Time 0 is now unless told. */
+  constructor({ epochNs, seconds, ns }: ClockOrigin = clockOrigin()) {
+    this.epochNs = epochNs;
+    this.#startSeconds = seconds;
+    this.#startNs = ns;
   }
 
   /** By hrtime: performance.now() leaves garbage behind, and is asked in each burst. */

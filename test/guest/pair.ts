@@ -32,6 +32,8 @@ export type PairOptions = {
   readonly cpus?: number;
   readonly profile?: string;
   readonly queuePairs?: number;
+  /** Of the data plane; 1 if absent. */
+  readonly workers?: number;
   /** A VPC with an instance `a` and an instance `b`; an Ethernet with DHCP if absent. */
   readonly vpc?: VpcModel;
   /** What lies outside of the VPC. */
@@ -71,7 +73,7 @@ export class Pair {
 
   static async start(options: PairOptions, tools: Tools): Promise<Pair> {
     const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
-    const { profile, queuePairs, vpc, outside } = options;
+    const { profile, queuePairs, vpc, outside, workers = 1 } = options;
     const places = placesOf(options);
     const leases = places.map(({ name, mac, address }) => {
       return { mac: parseMac(mac), address, hostname: name };
@@ -89,7 +91,7 @@ export class Pair {
         ...options.more,
       })),
       ...(vpc === undefined ? network : { vpc, ...(outside !== undefined && { outside }) }),
-      trace: false,
+      ...{ workers, trace: false },
     });
     try {
       const [a, b] = await Promise.all(

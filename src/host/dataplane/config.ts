@@ -24,7 +24,9 @@ export type VpcNetwork = {
 
 export type DataplaneConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions: readonly FunctionConfig[];
-  /** Where to write a capture. */
+  /** Threads that they are spread over; 1 if absent. */
+  readonly workers?: number;
+  /** Where to write a capture; each worker but the first writes one of its own beside it. */
   readonly pcap?: string;
   /** Tell about admin commands, resets and so on. */
   readonly trace: boolean;
@@ -36,8 +38,6 @@ export type DataplaneEvent =
       readonly kind: 'ready';
       /** By function: of its port, and its own. */
       readonly counters: Readonly<Record<string, readonly SharedCounts[]>>;
-      /** Time 0 of its clock: nanoseconds since 1970. */
-      readonly epochNs: bigint;
     }
   | { readonly kind: 'attached' | 'detached'; readonly function: string }
   | {

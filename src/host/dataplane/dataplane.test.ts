@@ -15,7 +15,7 @@ const vpc = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
 const contradiction: VpcModel = { ...vpc, vpcs: vpc.vpcs.map((one) => ({ ...one, cidrs: [] })) };
 
 async function running(
-  network: { vpc: VpcModel } | { plan: typeof defaultPlan },
+  network: ({ vpc: VpcModel } | { plan: typeof defaultPlan }) & { workers?: number },
   work: (dataplane: Dataplane) => Promise<void>,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
@@ -40,6 +40,17 @@ test('a VPC takes another model while it runs, and keeps its own when that contr
   });
 });
 
+test('two workers take another model together, serve every function and end together', async () => {
+  await running({ vpc, workers: 2 }, async (dataplane) => {
+    assert.deepEqual(await dataplane.setVpc(vpc), []);
+    assert.equal((await dataplane.setVpc(contradiction)).length > 0, true);
+    const names = vpc.interfaces.map(({ id }) => id);
+    assert.deepEqual(Object.keys(dataplane.counters()).sort(), [...names].sort());
+    for (const name of names) dataplane.command({ kind: 'set-link', function: name, up: false });
+    assert.deepEqual(await dataplane.setVpc(vpc), []);
+  });
+});
+
 test('an Ethernet has no model to be exchanged', async () => {
   await running({ plan: defaultPlan }, async (dataplane) => {
     assert.deepEqual(await dataplane.setVpc(vpc), ['this network is an Ethernet, not a VPC']);
@@ -47,10 +58,11 @@ test('an Ethernet has no model to be exchanged', async () => {
 });
 
 test('a model that contradicts itself does not start', async () => {
-  await assert.rejects(
-    running({ vpc: contradiction }, async () => {}),
-    /vpc-lab/,
-  );
+  for (const workers of [1, 2])
+    await assert.rejects(
+      running({ vpc: contradiction, workers }, async () => {}),
+      /vpc-lab/,
+    );
 });
 
 test('who waits for a model hears that the data plane has ended', async () => {

@@ -1,21 +1,23 @@
 /**
- * The control plane's handle on a data-plane worker: a thread that owns functions, sockets and the
- * switch, and blocks in its own loop. Commands go by message plus an eventfd that wakes the loop;
- * counters are read from shared memory.
+ * The control plane's handle on a data plane: one worker or several, each a thread that owns
+ * functions, sockets and a switch, and blocks in its own loop. Commands and events go by message;
+ * counters are read from shared memory, where each worker counts what it decides.
  */
-import { Worker } from 'node:worker_threads';
+import { clockOrigin } from '../../lib/clock.ts';
 import { Counters } from '../../lib/counters.ts';
 import type { VerdictFilter, VerdictListener } from '../../switch/tap-verdicts.ts';
-import { createEventFd, signalEventFd } from '../../sys/eventfd.ts';
-import { closeFd } from '../../sys/fd.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import type {
   DataplaneCommand,
   DataplaneConfig,
   DataplaneEvent,
   FunctionCommand,
+  SharedCounts,
 } from './config.ts';
 import { inlineWholePath } from './engine.ts';
+import { placeFunctions } from './placement.ts';
+import { createTrunkLines } from './trunk-lines.ts';
+import { WorkerThread } from './worker-thread.ts';
 
 export type {
   DataplaneCommand,
@@ -25,30 +27,37 @@ export type {
   FunctionConfig,
 } from './config.ts';
 
-/** What a worker is started with. */
-export type WorkerData = { readonly config: DataplaneConfig; readonly wakeFd: number };
+type Ready = Extract<DataplaneEvent, { readonly kind: 'ready' }>;
 
 export class Dataplane {
-  readonly #worker: Worker;
-  readonly #wakeFd: number;
+  readonly #workers: readonly WorkerThread[];
+  /** The worker of each function, by its name. */
+  readonly #homes: ReadonlyMap<string, number>;
   readonly #listeners: ((event: DataplaneEvent) => void)[] = [];
   readonly #exited: Promise<void>;
+  readonly #origin = clockOrigin();
+  readonly #ready: Ready[] = [];
   #counters: ReadonlyMap<string, readonly Counters[]> = new Map();
   #requests = 0;
-  #epochNs = 0n;
-  #closing = false;
-  #failure: Error | null = null;
+  #left: number;
 
   private constructor(config: DataplaneConfig) {
     inlineWholePath();
-    this.#wakeFd = createEventFd();
-    const workerData: WorkerData = { config, wakeFd: this.#wakeFd };
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
-    this.#worker.on('message', (event: DataplaneEvent) => this.#hear(event));
-    this.#worker.on('error', (error: Error) => {
-      this.#failure = error;
+    const { functions } = config;
+    const homes = placeFunctions(functions, config.workers ?? 1);
+    const count = Math.max(0, ...homes) + 1;
+    const { lines, close } = createTrunkLines(count);
+    this.#homes = new Map(functions.map(({ name }, i) => [name, homes[i] ?? 0]));
+    this.#left = count;
+    const origin = this.#origin;
+    this.#workers = lines.map((own, number) => {
+      const data = { config, origin, number, homes, lines: own };
+      return new WorkerThread(data, (event) => this.#hear(event));
     });
-    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+    // Without one of them the network is none.
+    for (const worker of this.#workers)
+      void worker.exited.then(() => this.#send({ kind: 'close' }));
+    this.#exited = Promise.all(this.#workers.map(({ exited }) => exited)).then(close);
   }
 
   /** Resolves when every socket is listened on; rejects with the worker's own error. */
@@ -73,46 +82,42 @@ export class Dataplane {
     this.#listeners.push(listener);
   }
 
-  /** Resolves when the worker has ended; rejects when it ended by a fault of ours. */
+  /** Resolves when all workers have ended; rejects when one did by a fault of ours. */
   async ended(): Promise<void> {
     await this.#exited;
     if (this.#failure !== null) throw this.#failure;
   }
 
   /**
-   * By function: every counter of its port that is not zero, and of its model's own ones, which may be
-   * a fifth of a second old.
+   * By function: every counter of its port that is not zero, from all workers together, and of its
+   * model's own ones, which may be a fifth of a second old.
    */
   counters(): Record<string, Partial<Record<string, number>>> {
-    return Object.fromEntries(
-      [...this.#counters].map(([name, sets]) => [
-        name,
-        Object.assign({}, ...sets.map((set) => set.snapshot())) as Record<string, number>,
-      ]),
-    );
+    return Object.fromEntries([...this.#counters].map(([name, sets]) => [name, sumOf(sets)]));
   }
 
   /** Time 0 of verdicts: nanoseconds since 1970. */
   get epochNs(): bigint {
-    return this.#epochNs;
+    return this.#origin.epochNs;
   }
 
   /** Changes a function while its guest runs. */
   command(command: FunctionCommand): void {
-    this.#send(command);
+    this.#workers[this.#homes.get(command.function) ?? 0]?.send(command);
   }
 
   /**
-   * Gives a running VPC another model, from one frame to the next. Resolves with what is wrong with
-   * it, a sentence each: then nothing has changed.
+   * Gives a running VPC another model, in each worker from one frame to the next. Resolves with what
+   * is wrong with it, a sentence each: then nothing has changed.
    */
   async setVpc(model: VpcModel): Promise<readonly string[]> {
     const request = ++this.#requests;
+    let waiting = this.#workers.length;
     const answer = new Promise<readonly string[]>((resolve) => {
       const hear = (event: DataplaneEvent): void => {
-        if (event.kind !== 'vpc-set' || event.request !== request) return;
+        if (event.kind !== 'vpc-set' || event.request !== request || --waiting > 0) return;
         this.#forget(hear);
-        resolve(event.problems);
+        resolve(event.problems); // all workers find the same
       };
       this.#listeners.push(hear);
     });
@@ -131,7 +136,8 @@ export class Dataplane {
         listener(event.verdicts, event.leftOut);
     };
     this.#listeners.push(hear);
-    this.#send({ kind: 'start-tracer', tracer, filter, perSecond });
+    const share = Math.ceil(perSecond / this.#workers.length);
+    this.#send({ kind: 'start-tracer', tracer, filter, perSecond: share });
     return () => {
       this.#forget(hear);
       this.#send({ kind: 'stop-tracer', tracer });
@@ -140,12 +146,12 @@ export class Dataplane {
 
   /** Sockets and captures are closed and removed when this resolves. */
   async close(): Promise<void> {
-    if (!this.#closing) {
-      this.#closing = true;
-      this.#send({ kind: 'close' });
-      void this.#exited.then(() => closeFd(this.#wakeFd));
-    }
+    this.#send({ kind: 'close' });
     await this.#exited;
+  }
+
+  get #failure(): Error | null {
+    return this.#workers.find(({ failure }) => failure !== null)?.failure ?? null;
   }
 
   #forget(listener: (event: DataplaneEvent) => void): void {
@@ -154,20 +160,41 @@ export class Dataplane {
   }
 
   #send(command: DataplaneCommand): void {
-    this.#worker.postMessage(command);
-    signalEventFd(this.#wakeFd);
+    for (const worker of this.#workers) worker.send(command);
   }
 
   #hear(event: DataplaneEvent): void {
     if (event.kind === 'ready') {
-      this.#epochNs = event.epochNs;
+      this.#ready.push(event);
+      if (this.#ready.length < this.#workers.length) return;
+      const counters = merged(this.#ready.map((one) => one.counters));
       this.#counters = new Map(
-        Object.entries(event.counters).map(([name, sets]) => [
-          name,
-          sets.map(({ names, buffer }) => new Counters(names, buffer)),
-        ]),
+        Object.entries(counters).map(([name, sets]) => [name, sets.map(read)]),
       );
-    }
+      this.#tell({ kind: 'ready', counters });
+    } else if (event.kind !== 'closed') this.#tell(event);
+    else if (--this.#left === 0) this.#tell(event);
+  }
+
+  #tell(event: DataplaneEvent): void {
     for (const listener of [...this.#listeners]) listener(event);
   }
+}
+
+type SharedByName = Readonly<Record<string, readonly SharedCounts[]>>;
+
+const read = ({ names, buffer }: SharedCounts): Counters => new Counters(names, buffer);
+
+/** What each worker counts of each function. */
+function merged(all: readonly SharedByName[]): Record<string, SharedCounts[]> {
+  const names = Object.keys(all[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, all.flatMap((one) => one[name] ?? [])]));
+}
+
+function sumOf(sets: readonly Counters[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const set of sets)
+    for (const [name, value = 0] of Object.entries(set.snapshot()))
+      sum[name] = (sum[name] ?? 0) + value;
+  return sum;
 }

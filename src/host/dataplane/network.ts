@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import type { SwitchPort } from '../../switch/port.ts';
 import { Switch } from '../../switch/switch.ts';
+import type { Trunk } from '../../switch/trunk/trunk.ts';
 import type { Poller } from '../../sys/poller.ts';
 import { checkVpcModel } from '../../vpc/check-model.ts';
 import { Gateways } from '../../vpc/gateways/gateways.ts';
@@ -33,9 +34,24 @@ type NetworkConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions?: readonly FunctionSpec[];
 };
 
-/** Throws for a model that contradicts itself. `arena`: where its tables of flows and connections are kept. */
-export function createNetwork(config: NetworkConfig, clock: Clock, arena?: Arena): ServedNetwork {
-  return 'vpc' in config ? createRegion(config, clock, arena) : createEthernet(config, clock);
+/** What of a network is somebody else's matter; all of it may be absent. */
+export type NetworkPlace = {
+  /** Where the tables of flows and connections are kept. */
+  readonly arena?: Arena;
+  /** To other workers, by their numbers; null: it is this one's. Gateways are the first one's. */
+  readonly trunks?: readonly (Trunk | null)[];
+};
+
+/** Throws for a model that contradicts itself. */
+export function createNetwork(
+  config: NetworkConfig,
+  clock: Clock,
+  place: NetworkPlace = {},
+): ServedNetwork {
+  const network =
+    'vpc' in config ? createRegion(config, clock, place) : createEthernet(config, clock);
+  network.switch.trunks.push(...(place.trunks ?? []).filter((trunk) => trunk !== null));
+  return network;
 }
 
 const nothing = (): void => {};
@@ -58,7 +74,7 @@ function trackedIn(functions: readonly FunctionSpec[]): number {
 function createRegion(
   config: VpcNetwork & { readonly functions?: readonly FunctionSpec[] },
   clock: Clock,
-  arena: Arena | undefined,
+  { arena, trunks: [toFirst = null] = [] }: NetworkPlace,
 ): ServedNetwork {
   const { vpc: model, outside, resolver, functions = [] } = config;
   const tracked = trackedIn(functions);
@@ -77,7 +93,8 @@ function createRegion(
   );
   region.addService(new MetadataResponder(model, { clock, outlet: region.network }));
   const gateways = new Gateways(model, { clock, router: region.router });
-  region.router.connect(gateways);
+  if (toFirst === null) region.router.connect(gateways);
+  else region.router.connectBy(toFirst);
   return {
     switch: region.network,
     setVpc: (next) => {
@@ -93,7 +110,10 @@ function createRegion(
       if (linkLocalPps !== undefined) region.router.limitLinkLocalAt(port, linkLocalPps);
     },
     openOutside: (poller) => {
-      const close = outside === undefined ? nothing : connect(gateways, region, outside, poller);
+      const close =
+        outside === undefined || toFirst !== null
+          ? nothing
+          : connect(gateways, region, outside, poller);
       return () => {
         close();
         upstream?.close();

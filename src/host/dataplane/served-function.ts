@@ -5,7 +5,7 @@ import { Diagnostics } from '../../lib/diagnostics.ts';
 import { parseMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
 import type { FunctionHost } from '../../pci/function.ts';
-import type { SwitchPort } from '../../switch/port.ts';
+import type { PortOptions, SwitchPort } from '../../switch/port.ts';
 import type { Switch } from '../../switch/switch.ts';
 import { createSharedMemory } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
@@ -29,6 +29,19 @@ export type Shared = {
   /** Absent in a VPC, where addresses belong to network interfaces. */
   readonly plan?: NetworkPlan;
 };
+
+/** The port of a function, wherever it is served. `plan`: absent in a VPC. */
+export function portOf(config: FunctionConfig, plan: NetworkPlan | undefined): PortOptions {
+  const mac = parseMac(config.mac);
+  const lease = plan?.leases.find((one) => one.mac === mac);
+  const { maxMtu, spoofCheck, isFabric } = modelOf(config.model);
+  return {
+    ...{ name: config.name, mac, mtu: maxMtu, fabric: isFabric },
+    ...(config.express !== undefined && { express: config.express }),
+    spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
+    ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
+  };
+}
 
 export class ServedFunction {
   readonly name: string;
@@ -55,18 +68,7 @@ export class ServedFunction {
       tell({ kind: 'refusal', function: name, rule: id, text, source, detail, count });
     });
     this.#diagnostics = diagnostics;
-    const mac = parseMac(config.mac);
-    const lease = shared.plan?.leases.find((one) => one.mac === mac);
-    const { maxMtu, spoofCheck, isFabric } = modelOf(config.model);
-    this.port = shared.network.addPort({
-      name,
-      mac,
-      mtu: maxMtu,
-      fabric: isFabric,
-      ...(config.express !== undefined && { express: config.express }),
-      spoofCheck: config.spoofCheck ?? spoofCheck.byDefault,
-      ...(lease !== undefined && spoofCheck.ofAddresses && { address: parseIpv4(lease.address) }),
-    });
+    this.port = shared.network.addPort(portOf(config, shared.plan));
     this.#allowances.join(config, this.port);
     const endpoint = new VfioUserEndpoint({ diagnostics });
     const host: FunctionHost = {

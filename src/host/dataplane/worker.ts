@@ -1,7 +1,7 @@
 /**
- * The data-plane thread: functions, their sockets and the switch in one loop.
+ * A data-plane thread: functions, their sockets and a switch in one loop, and trunks to the others.
  *
- * The loop blocks in the poller until a client, a timer or the control plane wants something. It
+ * The loop blocks in the poller until a client, a timer, another worker or the control plane wants something. It
  * goes back to the thread's event loop only now and then, which is when collected memory mappings
  * are unmapped.
  */
@@ -12,17 +12,21 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { MonotonicClock, nsPerMs } from '../../lib/clock.ts';
+import type { Counters } from '../../lib/counters.ts';
 import { PcapngWriter } from '../../lib/pcapng.ts';
+import type { SwitchPort } from '../../switch/port.ts';
 import { PcapTap } from '../../switch/tap-pcap.ts';
 import { VerdictTap } from '../../switch/tap-verdicts.ts';
 import { drainEventFd } from '../../sys/eventfd.ts';
 import { Poller } from '../../sys/poller.ts';
 import { askForShortTurns } from '../../sys/scheduling.ts';
 import { InstanceAllowances } from './allowances.ts';
+import { captureOf } from './captures.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
-import type { WorkerData } from './dataplane.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
-import { ServedFunction } from './served-function.ts';
+import { portOf, ServedFunction } from './served-function.ts';
+import { WorkerTrunks } from './trunk-lines.ts';
+import type { WorkerData } from './worker-thread.ts';
 
 const breathEveryMs = 200;
 /**
@@ -41,9 +45,10 @@ const shortTurnNs = 100_000;
 type StartTracer = Extract<DataplaneCommand, { readonly kind: 'start-tracer' }>;
 
 class DataplaneWorker {
-  readonly #clock = new MonotonicClock();
+  readonly #clock: MonotonicClock;
   readonly #poller = new Poller();
   readonly #control: MessagePort;
+  readonly #trunks: WorkerTrunks;
   readonly #network: ServedNetwork;
   readonly #closeOutside: () => void;
   readonly #functions: ServedFunction[] = [];
@@ -53,12 +58,15 @@ class DataplaneWorker {
   /** When a mapped doorbell was last rung. */
   #lastWork = 0;
 
-  constructor(control: MessagePort, { config, wakeFd }: WorkerData) {
+  constructor(control: MessagePort, data: WorkerData) {
+    const { config, wakeFd, number } = data;
     this.#control = control;
-    this.#network = createNetwork(config, this.#clock);
+    this.#clock = new MonotonicClock(data.origin);
+    this.#trunks = new WorkerTrunks(data.lines, this.#poller);
+    this.#network = createNetwork(config, this.#clock, { trunks: this.#trunks.to });
     this.#closeOutside = this.#network.openOutside(this.#poller);
     const network = this.#network.switch;
-    this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap);
+    this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap, number);
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
     const { trace } = config;
     const plan = 'plan' in config ? { plan: config.plan } : {};
@@ -67,9 +75,14 @@ class DataplaneWorker {
       ...{ network, clock: this.#clock, poller: this.#poller, trace, allowances },
       ...plan,
     };
+    /** Every worker has all ports, under the same numbers. */
+    const elsewhere: SwitchPort[] = [];
     try {
-      for (const fn of config.functions)
-        this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));
+      for (const [i, fn] of config.functions.entries()) {
+        const trunk = this.#trunks.to[data.homes[i] ?? 0] ?? null;
+        if (trunk !== null) elsewhere.push(network.addPort({ ...portOf(fn, shared.plan), trunk }));
+        else this.#functions.push(new ServedFunction(fn, shared, (event) => this.#tell(event)));
+      }
     } catch (error) {
       this.#close();
       throw error;
@@ -79,19 +92,18 @@ class DataplaneWorker {
       this.#obey();
     });
     const counters: Record<string, SharedCounts[]> = {};
-    for (const { name, port, own } of this.#functions)
-      counters[name] = [port.counters, own].map(({ names, values }) => {
-        return { names, buffer: values.buffer as SharedArrayBuffer };
-      });
-    this.#tell({ kind: 'ready', counters, epochNs: this.#clock.epochNs });
+    for (const { name, port, own } of this.#functions) counters[name] = shown(port.counters, own);
+    for (const { name, counters: lost } of elsewhere) counters[name] = shown(lost);
+    this.#tell({ kind: 'ready', counters });
   }
 
   async run(): Promise<void> {
     let breath = 0;
     while (!this.#closing) {
       const dueMs = Math.min(this.#clock.runDue() / nsPerMs, breathEveryMs);
-      const sleepMs = this.#pollDoorbells(this.#clock.now());
-      this.#poller.wait(Math.min(dueMs, sleepMs));
+      const sleepMs = Math.min(dueMs, this.#poll(this.#clock.now()));
+      this.#poller.wait(sleepMs > 0 && this.#trunks.sleep() ? sleepMs : 0);
+      if (sleepMs > 0) this.#trunks.wake();
       const now = this.#clock.now();
       if (now - breath < breathEveryMs * nsPerMs) continue;
       breath = now;
@@ -104,12 +116,17 @@ class DataplaneWorker {
     this.#control.close();
   }
 
-  /** Rings mapped doorbells while there is work; returns how long the loop may sleep then. */
-  #pollDoorbells(start: number): number {
+  /**
+   * Rings mapped doorbells and takes what other workers have sent, while there is something; returns
+   * how long the loop may sleep then.
+   */
+  #poll(start: number): number {
     let polled = false;
     let rung = false;
+    let crossed = false;
     for (let i = 0; i < pollsPerTurn; i++) {
-      let now = false;
+      crossed = this.#trunks.serve(this.#network.switch);
+      let now = crossed;
       for (const fn of this.#functions) {
         if (!fn.polls) continue;
         polled = true;
@@ -118,6 +135,7 @@ class DataplaneWorker {
       if (!now) break;
       rung = true;
     }
+    if (crossed) return 0;
     if (!polled) return Infinity;
     if (rung) this.#lastWork = start;
     const idleMs = (start - this.#lastWork) / nsPerMs;
@@ -166,8 +184,10 @@ class DataplaneWorker {
     this.#network.switch.addTap(tap);
   }
 
-  #openCapture(path: string): PcapngWriter {
-    return PcapngWriter.toFile(path, { epochMs: Number(this.#clock.epochNs / 1_000_000n) });
+  #openCapture(path: string, number: number): PcapngWriter {
+    return PcapngWriter.toFile(captureOf(path, number), {
+      epochMs: Number(this.#clock.epochNs / 1_000_000n),
+    });
   }
 
   #close(): void {
@@ -180,6 +200,9 @@ class DataplaneWorker {
     this.#control.postMessage(event);
   }
 }
+
+const shown = (...sets: readonly Counters[]): SharedCounts[] =>
+  sets.map(({ names, values }) => ({ names, buffer: values.buffer as SharedArrayBuffer }));
 
 askForShortTurns(shortTurnNs);
 if (parentPort === null) throw new Error('this is a worker, not a program');

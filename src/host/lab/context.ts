@@ -10,6 +10,8 @@ export type LabRequest = {
   readonly accelerator: 'auto' | Accelerator;
   /** `linux`: virtual machines; `reference`: our own poll-mode driver in this process. */
   readonly guest: 'linux' | 'reference';
+  /** Threads of the data plane; 1 if absent. */
+  readonly workers?: number;
   /** Where to write a capture of all frames; of virtual machines only. */
   readonly pcap?: string;
   readonly signal: AbortSignal;

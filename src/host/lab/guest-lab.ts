@@ -96,11 +96,11 @@ async function startDataplane(
   live: LiveVpc | null,
 ): Promise<Dataplane> {
   const { functions, directory } = prepared;
-  const { topology, cleanup, fail, observer, pcap } = context;
+  const { topology, cleanup, fail, observer, pcap, workers = 1 } = context;
   const { network, vpc, resolver } = topology;
   const outside = await openLabOutside(context);
   const config = dataplaneConfig(functions, {
-    ...(vpc === undefined ? { network } : { vpc }),
+    ...(vpc === undefined ? { network, workers } : { vpc, workers }),
     ...(outside !== undefined && { outside }),
     ...(resolver !== undefined && { resolver }),
     ...(pcap !== undefined && { pcap }),

@@ -89,10 +89,11 @@ export function dataplaneConfig(
     resolver?: string;
     pcap?: string;
     trace?: boolean;
+    workers?: number;
   } = {},
 ): DataplaneConfig {
-  const { network = defaultNetwork, vpc, pcap, trace = false } = options;
-  const rest = { functions, trace, ...(pcap !== undefined && { pcap }) };
+  const { network = defaultNetwork, vpc, pcap, trace = false, workers = 1 } = options;
+  const rest = { functions, trace, workers, ...(pcap !== undefined && { pcap }) };
   if (vpc !== undefined) {
     const { outside, resolver } = options;
     return {
