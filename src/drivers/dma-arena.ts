@@ -14,14 +14,17 @@ export class DmaArena {
   readonly base: number;
   #next = 0;
 
-  /** Over `memory`, or so many bytes of its own; sizes, places and `base` are whole pages. */
-  constructor(memory: number | Uint8Array, base = 0) {
+  /**
+   * Over `memory`, or so many bytes of its own; sizes, places and `base` are whole pages. `linear`: as
+   * in `DmaWindow`.
+   */
+  constructor(memory: number | Uint8Array, base = 0, linear = -1) {
     const bytes = typeof memory === 'number' ? new Uint8Array(memory) : memory;
     if (bytes.length % 4096 !== 0 || bytes.byteOffset % 4096 !== 0 || base % 4096 !== 0)
       throw new RangeError(`an arena of ${bytes.length} bytes at ${base} is not made of pages`);
     this.bytes = bytes;
     this.words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-    this.memory = GuestMemory.over(this.bytes, base);
+    this.memory = GuestMemory.over(this.bytes, base, linear);
     this.base = base;
   }
 

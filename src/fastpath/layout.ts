@@ -1,7 +1,205 @@
 /**
- * Numbers that the TypeScript and the WebAssembly of the fast path both know. Both languages compile
- * this file, so it holds nothing but lines `export const NAME = NUMBER;`.
+ * Where things stand in the linear memory that the TypeScript and the WebAssembly side of the fast
+ * path share: byte offsets within blocks. Both languages compile this file, so it holds nothing but
+ * lines `export const NAME = NUMBER;`.
+ *
+ * Addresses in linear memory are 32 bits, DMA addresses 64; bytes and times are doubles, as everywhere.
  */
 
 /** Of the module's exports and of what they expect to find in memory: both sides were built together. */
 export const layoutVersion = 1;
+
+// The control block: what a run is about.
+
+/** The flow table of IPv4: its words, the shift of its hash, and the six secrets of the hash. */
+export const CONTROL_FLOWS = 0;
+export const CONTROL_FLOW_SHIFT = 4;
+export const CONTROL_FLOW_SEEDS = 8;
+/** Flows that were decided at another epoch are not known. */
+export const CONTROL_EPOCH = 32;
+/** Tracked connections, as `Tracker` keeps them, and what began at each interface, by slot. */
+export const CONTROL_TRACKER = 36;
+export const CONTROL_MARKS = 40;
+/** 1: frames go by flows; 0: by the MAC that owns their destination. */
+export const CONTROL_ROUTES = 44;
+/** Addresses of receiver blocks: by the interface's slot where frames are routed, else by port. */
+export const CONTROL_RECEIVERS = 48;
+/** Known owners of MACs, and the epoch in which they were. */
+export const CONTROL_OWNERS = 52;
+export const CONTROL_OWNER_EPOCH = 56;
+/** Room for a frame's head. */
+export const CONTROL_HEAD = 60;
+/** Said by a run: why it ended, and for which receiver or MAC. */
+export const CONTROL_STOP = 64;
+export const CONTROL_KEY = 68;
+export const CONTROL_MAC_LO = 72;
+export const CONTROL_RING = 76;
+export const CONTROL_BYTES = 128;
+
+/**
+ * Why a run ended: everything was sent; the next frame is not plain; a receiver, a ring of it, or the
+ * owner of a MAC is asked for.
+ */
+export const STOP_DONE = 0;
+export const STOP_OTHER = 1;
+export const STOP_RECEIVER = 2;
+export const STOP_RING = 3;
+export const STOP_OWNER = 4;
+
+/** Receivers that there can be. */
+export const RECEIVERS = 4096;
+/** In the place of a receiver's or a ring's address: nobody has asked it yet; it takes no part. */
+export const UNKNOWN = 0;
+export const APART = 1;
+
+/** A MAC's owner: its halves, the port, the epoch. */
+export const OWNERS = 256;
+export const OWNER_BYTES = 16;
+
+// A ring of descriptors with the ring of its completions: of a sender, or one of a receiver's.
+
+export const RING_DESCRIPTORS = 0;
+export const RING_DEPTH = 4;
+export const RING_HEAD = 8;
+export const RING_TAIL = 12;
+export const RING_COMPLETIONS = 16;
+export const RING_COMPLETION_DEPTH = 20;
+/** log2 of an entry's bytes. */
+export const RING_COMPLETION_LOG = 24;
+/** Entries that were written, in all; those of this loan; those that are not published yet. */
+export const RING_WRITTEN = 28;
+export const RING_PUSHED = 32;
+export const RING_GROUP = 36;
+export const RING_GROUP_WORD = 40;
+export const RING_INDEX = 44;
+/** Said by a run: frames and bytes that went by this ring. */
+export const RING_FRAMES = 48;
+/** Entries have room for a time stamp behind so many words; 0: they have none. */
+export const RING_STAMP = 52;
+export const RING_BYTES_MOVED = 56;
+export const RING_BYTES = 64;
+
+// A port, as sender or receiver: what is common to both.
+
+/** The guest's memory: its windows, and the one that was used last. */
+export const PORT_WINDOWS = 0;
+export const PORT_WINDOW_COUNT = 4;
+export const PORT_LAST_WINDOW = 8;
+/** The longest frame that goes this way. */
+export const PORT_MAX_BYTES = 12;
+/** What its allowance has left for this burst. */
+export const PORT_BYTES_LEFT = 16;
+export const PORT_PACKETS_LEFT = 24;
+/** Said by a run. */
+export const PORT_FRAMES = 32;
+export const PORT_BYTES_MOVED = 40;
+
+// What only a sender has.
+
+export const SENDER_RING = 48;
+export const SENDER_MAC_HI = 52;
+export const SENDER_MAC_LO = 56;
+/** Its interface's slot, and the address that it has to send from where that is checked, or 0. */
+export const SENDER_SLOT = 60;
+export const SENDER_ADDRESS = 64;
+/** 1: a completion for every frame, asked for or not. */
+export const SENDER_COMPLETES_ALL = 68;
+export const SENDER_KEY = 72;
+
+// What only a receiver has.
+
+/** The first 12 bytes of a frame that comes by the router, as words in network order. */
+export const RECEIVER_MACS = 48;
+/** The hash: its tables of contributions, and what packets are hashed by (`rssInput`). */
+export const RECEIVER_HASH = 60;
+export const RECEIVER_INPUTS = 64;
+/** Halfwords, by hash: the ring that a frame goes to; 0: there are none. And how many, less one. */
+export const RECEIVER_INDIRECTION = 68;
+export const RECEIVER_INDIRECTION_MASK = 72;
+/** The ring of all frames where there is no table. */
+export const RECEIVER_FIRST = 76;
+/** Addresses of rings by their number. */
+export const RECEIVER_RINGS = 80;
+export const MAX_RINGS = 64;
+export const PORT_BYTES = 336;
+
+/** A window of guest memory: first DMA address, end, where it begins in linear memory, how it may be used. */
+export const WINDOW_IOVA = 0;
+export const WINDOW_END = 8;
+export const WINDOW_LINEAR = 16;
+export const WINDOW_USE = 20;
+export const WINDOW_BYTES = 24;
+export const MAX_WINDOWS = 64;
+export const USE_READ = 1;
+export const USE_WRITE = 2;
+
+// What other rooms own, and tests compare with them: records of flows and connections, descriptors.
+
+export const FLOW_SOURCE = 0;
+export const FLOW_DESTINATION = 4;
+export const FLOW_PORTS = 8;
+export const FLOW_DST_MAC_LO = 12;
+export const FLOW_DST_MAC_HI = 16;
+export const FLOW_FROM = 20;
+export const FLOW_EPOCH = 24;
+export const FLOW_REASON = 28;
+export const FLOW_PLACE = 32;
+export const FLOW_TO = 36;
+export const FLOW_SLOT_A = 40;
+export const FLOW_MARK_A = 44;
+export const FLOW_SLOT_B = 48;
+export const FLOW_MARK_B = 52;
+export const FLOW_RECORD_BYTES = 64;
+export const FLOW_WAYS = 4;
+/** Values of `FLOW_PLACE`: at the receiver; and by the router. */
+export const PLACE_RECEIVER = 1;
+export const PLACE_ROUTED = 4;
+export const REASON_DELIVERED = 0;
+/** In the place of a connection's slot: that side was not asked. */
+export const SIDE_NOT_ASKED = -2;
+
+export const CONNECTION_END = 0;
+export const CONNECTION_IDLE = 8;
+export const CONNECTION_GENERATION = 16;
+export const CONNECTION_STATE = 20;
+export const CONNECTION_BYTES = 32;
+export const CONNECTION_SETTLED = 1;
+export const CONNECTION_LAST_OUTWARD = 4;
+
+export const DESCRIPTOR_LOG = 4;
+export const DESC_PHASE_LSB = 24;
+/** In word 0 of a transmit descriptor: what tells a packet of one plain descriptor, and what it is. */
+export const TX_SHAPE = 0x0fc0_0000;
+export const TX_WHOLE = 0x0c00_0000;
+export const TX_REQ_ID_HI_LSB = 16;
+export const TX_COMP_REQ = 0x1000_0000;
+/** In word 1. */
+export const TX_TSO = 0x80;
+export const TX_L3_CSUM = 0x2000;
+export const TX_L4_CSUM = 0x4000;
+export const TX_L4_PARTIAL = 0x2_0000;
+export const TX_REQ_ID_LO_LSB = 22;
+/** In word 0 of a receive completion. */
+export const RX_BUFFER = 0x4000_0000;
+export const RX_FIRST = 0x0400_0000;
+export const RX_LAST = 0x0800_0000;
+export const RX_L3_ERROR = 0x2000;
+export const RX_L4_ERROR = 0x4000;
+export const RX_L4_CHECKED = 0x1_0000;
+export const RX_IPV4 = 8;
+export const RX_TCP = 0xc00;
+export const RX_UDP = 0xd00;
+/** What hashes are made of (`rssInput`). */
+export const INPUT_IPV4 = 1;
+export const INPUT_TCP4 = 2;
+export const INPUT_UDP4 = 4;
+/** Completions that are published together at most. */
+export const GROUP_ENTRIES = 32;
+/** As much of a frame as is copied before it is judged: every header fits. */
+export const HEAD_BYTES = 128;
+/** Buffers that one frame may take this way, and where they are noted behind the head. */
+export const MAX_BUFFERS = 8;
+export const BUFFER_AT = 0;
+export const BUFFER_LENGTH = 4;
+export const BUFFER_ID = 8;
+export const BUFFER_BYTES = 16;

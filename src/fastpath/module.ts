@@ -13,6 +13,10 @@ export type FastpathExports = {
   load32(address: number): number;
   store32(address: number, value: number): void;
   copy(to: number, from: number, sizeBytes: number): void;
+  /** Sends frames of a sender's block, `most` at most; returns how many. */
+  run(control: number, sender: number, most: number, now: number): number;
+  /** Publishes the completions of a ring's block. */
+  publish(ring: number): void;
 };
 
 /** The module over a memory. Its static data lies from 64 KiB on. */

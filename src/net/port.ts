@@ -6,6 +6,7 @@
  * completions and raise interrupts, so that both cost once per burst.
  */
 import type { Frame } from './frame.ts';
+import type { BurstReceiver, BurstSender } from './loans.ts';
 import type { Reason } from './reasons.ts';
 
 /** Receive queues of one endpoint at most. */
@@ -15,6 +16,11 @@ export const maxLanes = 64;
 export interface Port {
   /** Gives the switch a frame; it is done with it when the call returns. */
   transmit(frame: Frame): Reason;
+  /**
+   * Sends plain frames from the head of a transmit queue, `most` at most, if there is a fast path;
+   * returns how many. The next one then has to be transmitted. Verdicts are those of `transmit`.
+   */
+  burst(sender: BurstSender, most: number): number;
   /** The sender's burst is over. */
   flush(): void;
   /** Buffers were posted in a lane: frames that were waiting for them may come now. */
@@ -66,4 +72,6 @@ export interface Endpoint {
   laneOf(frame: Frame): number;
   /** No more frames in this burst: publish completions, raise interrupts. */
   flush(): void;
+  /** What it lends to a fast path; absent: it takes no part in it. */
+  readonly lender?: BurstReceiver;
 }

@@ -39,6 +39,11 @@ export class Toeplitz {
     }
   }
 
+  /** What byte value b at position p contributes: `[p * 256 + b]`. */
+  get contributions(): Int32Array {
+    return this.#table;
+  }
+
   /** The hash of any input of up to 36 bytes, unsigned. */
   hash(input: Uint8Array): number {
     let hash = 0;

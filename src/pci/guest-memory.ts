@@ -63,9 +63,9 @@ export class GuestMemory {
   #last: DmaWindow | null = null;
 
   /** One mapped, writable window at address 0: for tests and in-process drivers. */
-  static over(bytes: Uint8Array, iova = 0): GuestMemory {
+  static over(bytes: Uint8Array, iova = 0, linear = -1): GuestMemory {
     const memory = new GuestMemory();
-    memory.add({ iova, memory: bytes, readable: true, writable: true });
+    memory.add({ iova, memory: bytes, readable: true, writable: true, linear });
     return memory;
   }
 

@@ -4,6 +4,7 @@
  * `Bridge` is an Ethernet that learns, `VpcRouter` is a VPC.
  */
 import type { Frame } from '../net/frame.ts';
+import type { RouteTables } from '../net/loans.ts';
 import type { Reason } from '../net/reasons.ts';
 import type { BurstTime } from './burst-time.ts';
 import type { SwitchPort } from './port.ts';
@@ -27,6 +28,18 @@ export interface Forwarder {
   portRemoved(port: SwitchPort): void;
   /** Connections that the port's guest can still have tracked; absent where none ever is. */
   trackingAvailable?(port: SwitchPort): number;
+  /** What a fast path may go by; absent: by the owners of MACs. */
+  readonly burstRoutes?: BurstRoutes;
+}
+
+/** Flows that are decided, for a fast path. Keys are interfaces' own. */
+export interface BurstRoutes {
+  readonly tables: RouteTables;
+  /** Of the interface that is plugged in at a port; -1: none is. */
+  keyOf(port: SwitchPort): number;
+  portOf(key: number): SwitchPort | null;
+  /** The first 12 bytes of a frame that its router sends it. */
+  macsOf(key: number, into: Int32Array): void;
 }
 
 /** What a forwarder may ask of the switch while it decides. */

@@ -5,6 +5,7 @@ import type { Counters } from '../lib/counters.ts';
 import { macHi, macLo } from '../net/ethernet.ts';
 import type { Frame } from '../net/frame.ts';
 import { FrameQueue } from '../net/frame-queue.ts';
+import type { BurstPath, BurstSender } from '../net/loans.ts';
 import { type Endpoint, maxLanes, type Port } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
 import type { Allowance } from './allowance/allowance.ts';
@@ -42,6 +43,8 @@ export type PortOptions = {
 /** What a port needs of its switch. */
 export interface Fabric extends Releaser {
   transmit(from: SwitchPort, frame: Frame): Reason;
+  /** null: all frames go one by one. */
+  readonly bursts: BurstPath | null;
   flush(): void;
   drain(port: SwitchPort): void;
   own(port: SwitchPort, mac: number): boolean;
@@ -113,6 +116,10 @@ export class SwitchPort implements Port {
 
   transmit(frame: Frame): Reason {
     return this.#fabric.transmit(this, frame);
+  }
+
+  burst(sender: BurstSender, most: number): number {
+    return this.#fabric.bursts?.send(this.index, sender, most) ?? 0;
   }
 
   flush(): void {
@@ -221,6 +228,10 @@ export class SwitchPort implements Port {
       this.#lanes[index] = queue;
     }
     return queue;
+  }
+
+  laneOf(frame: Frame): number {
+    return this.endpoint?.laneOf(frame) ?? 0;
   }
 
   /** How many frames wait in a lane. */

@@ -15,6 +15,7 @@ import type { Counters } from '../lib/counters.ts';
 import { forgetViews } from '../net/copy.ts';
 import { ethernet } from '../net/ethernet.ts';
 import { Frame, maxHeadBytes } from '../net/frame.ts';
+import type { BurstPath } from '../net/loans.ts';
 import { finishOffload } from '../net/offload.ts';
 import { maxLanes } from '../net/port.ts';
 import { R, type Reason } from '../net/reasons.ts';
@@ -48,9 +49,9 @@ export class Switch implements Fabric, Delivery {
   readonly #owners = new OwnerTable();
   /** The same of fabric ports, which have an address space of their own. */
   readonly #fabricOwners = new OwnerTable();
-  readonly #forwarder: Forwarder;
+  readonly forwarder: Forwarder;
   readonly #responders = new Responders(this);
-  readonly #taps = new Taps();
+  readonly taps = new Taps();
   /** To the switches of other threads. */
   readonly trunks: Trunk[] = [];
   /** Counts of ports that are gone. */
@@ -75,12 +76,14 @@ export class Switch implements Fabric, Delivery {
   /** What the forwarder went by for the last frame. */
   #rule: string | null = null;
   readonly time: BurstTime;
+  bursts: BurstPath | null = null;
+  ownersVersion = 0; // of MACs
 
   constructor(options: SwitchOptions) {
     this.clock = options.clock;
     this.time = new BurstTime(options.clock);
     const { learnedMacs = 4096, agingNs = 300 * nsPerSecond } = options;
-    this.#forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
+    this.forwarder = options.forwarder?.(this) ?? new Bridge(this, learnedMacs, agingNs);
   }
 
   /** Throws when another port of the same kind owns the same MAC. */
@@ -92,7 +95,7 @@ export class Switch implements Fabric, Delivery {
       throw new Error(`port ${options.name}: its MAC address belongs to another port`);
     const port = new SwitchPort(this, index, options);
     this.ports[index] = port;
-    this.#forwarder.portAdded(port);
+    this.forwarder.portAdded(port);
     return port;
   }
 
@@ -101,7 +104,7 @@ export class Switch implements Fabric, Delivery {
     port.connect(null);
     this.ports[port.index] = null;
     this.#ownersOf(port.isFabric).removePort(port.index);
-    this.#forwarder.portRemoved(port);
+    this.forwarder.portRemoved(port);
     accumulate(this.#retired, port.counters);
   }
 
@@ -114,6 +117,7 @@ export class Switch implements Fabric, Delivery {
   }
 
   #ownersOf(isFabric: boolean): OwnerTable {
+    this.ownersVersion++;
     return isFabric ? this.#fabricOwners : this.#owners;
   }
 
@@ -123,11 +127,11 @@ export class Switch implements Fabric, Delivery {
   }
 
   addTap(tap: Tap): void {
-    this.#taps.add(tap);
+    this.taps.add(tap);
   }
 
   removeTap(tap: Tap): void {
-    this.#taps.remove(tap);
+    this.taps.remove(tap);
   }
 
   /** All ports' counts together, those of removed ports included. */
@@ -141,7 +145,7 @@ export class Switch implements Fabric, Delivery {
   /** Lets go of every sender's memory: to be called when one goes away, so that it is unmapped. */
   forgetMemory(): void {
     this.#segment.forget();
-    this.#taps.forget();
+    this.taps.forget();
     this.#responders.forget();
     forgetViews();
   }
@@ -165,7 +169,7 @@ export class Switch implements Fabric, Delivery {
     const values = from.values;
     values[counter.txFrames] = (values[counter.txFrames] as number) + 1 + more;
     values[counter.txBytes] = (values[counter.txBytes] as number) + frame.length + repeated;
-    if (this.#taps.any) this.#taps.sent(frame, from, verdict, this.#rule);
+    if (this.taps.any) this.taps.sent(frame, from, verdict, this.#rule);
   }
 
   #judge(from: SwitchPort, frame: Frame): Reason {
@@ -196,11 +200,11 @@ export class Switch implements Fabric, Delivery {
   }
 
   #forward(from: SwitchPort, frame: Frame): Reason {
-    const tapped = this.#taps.any;
+    const tapped = this.taps.any;
     if (tapped) this.#asSent.set(frame.head);
-    const verdict = this.#forwarder.forward(from, frame);
+    const verdict = this.forwarder.forward(from, frame);
     if (tapped) {
-      this.#rule = this.#forwarder.rule;
+      this.#rule = this.forwarder.rule;
       frame.head.set(this.#asSent);
       frame.parse();
     }
@@ -283,7 +287,7 @@ export class Switch implements Fabric, Delivery {
   send(to: SwitchPort, frame: Frame): void {
     frame.parse();
     this.#wait(to, laneOf(to, frame), frame, fromNetwork);
-    this.#touch(to);
+    this.touch(to);
   }
 
   arrive(to: SwitchPort, frame: Frame): Reason {
@@ -338,7 +342,7 @@ export class Switch implements Fabric, Delivery {
   }
 
   trackingAvailable(port: SwitchPort): number {
-    const available = this.#forwarder.trackingAvailable?.(port);
+    const available = this.forwarder.trackingAvailable?.(port);
     return available ?? port.shaper?.allowance.limits.connections ?? anyNumber;
   }
 
@@ -350,9 +354,9 @@ export class Switch implements Fabric, Delivery {
     for (; count < most && trunk.next(); count++) {
       this.measure(frame);
       const from = this.ports[trunk.from] ?? null;
-      const ended = this.#forwarder.carried?.(trunk, from, this.ports[trunk.to] ?? null);
-      if (ended !== undefined && ended !== R.delivered && this.#taps.any && from !== null)
-        this.#taps.sent(frame, from, ended, this.#forwarder.rule);
+      const ended = this.forwarder.carried?.(trunk, from, this.ports[trunk.to] ?? null);
+      if (ended !== undefined && ended !== R.delivered && this.taps.any && from !== null)
+        this.taps.sent(frame, from, ended, this.forwarder.rule);
     }
     this.#busy = false;
     trunk.release();
@@ -384,7 +388,7 @@ export class Switch implements Fabric, Delivery {
     if (verdict === R.delivered) {
       values[counter.rxFrames] = (values[counter.rxFrames] as number) + 1;
       values[counter.rxBytes] = (values[counter.rxBytes] as number) + frame.length;
-      if (!to.dirty) this.#touch(to);
+      if (!to.dirty) this.touch(to);
     } else if (verdict !== R.rxNoBuffer) this.#countRx(to, verdict);
     return verdict;
   }
@@ -420,7 +424,7 @@ export class Switch implements Fabric, Delivery {
   }
 
   drain(port: SwitchPort): void {
-    this.#touch(port);
+    this.touch(port);
     this.flush();
   }
 
@@ -448,9 +452,9 @@ export class Switch implements Fabric, Delivery {
       }
       queue.pop();
       port.waiting--;
-      if (!this.#taps.any) continue;
+      if (!this.taps.any) continue;
       const from = tag === fromNetwork ? null : (this.ports[tag] ?? null);
-      this.#taps.offered(frame, port, from, verdict, null, true);
+      this.taps.offered(frame, port, from, verdict, null, true);
     }
   }
 
@@ -461,7 +465,8 @@ export class Switch implements Fabric, Delivery {
     this.#countRx(port, R.queueFull);
   }
 
-  #touch(port: SwitchPort): void {
+  /** It was given frames: it is to be flushed when the burst ends. */
+  touch(port: SwitchPort): void {
     if (port.dirty) return;
     port.dirty = true;
     this.#dirty[this.#dirtyCount++] = port;
@@ -477,8 +482,8 @@ export class Switch implements Fabric, Delivery {
     verdict: Reason,
     waited: boolean,
   ): Reason {
-    const { rule } = this.#forwarder;
-    if (this.#taps.any) this.#taps.offered(frame, to, from, verdict, waited ? null : rule, waited);
+    const { rule } = this.forwarder;
+    if (this.taps.any) this.taps.offered(frame, to, from, verdict, waited ? null : rule, waited);
     return verdict;
   }
 

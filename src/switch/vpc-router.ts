@@ -23,6 +23,7 @@ import type { SwitchPort } from './port.ts';
 import { notMine } from './responder.ts';
 import { crossing, type Trunk, trunkVersion } from './trunk/trunk.ts';
 import { owner } from './vpc/address-table.ts';
+import { VpcBurstRoutes } from './vpc/burst-routes.ts';
 import { type Decision, place, side } from './vpc/decision.ts';
 import { FabricGate } from './vpc/fabric-gate.ts';
 import { FlowTable, field, isOrdinary, routedFlag } from './vpc/flow-table.ts';
@@ -32,7 +33,7 @@ import type { Nic } from './vpc/nic.ts';
 import { NicTable } from './vpc/nic-table.ts';
 import { kind } from './vpc/packet.ts';
 import type { Policy } from './vpc/policy.ts';
-import type { RouterTables, VpcRouterOptions } from './vpc/router-options.ts';
+import type { VpcRouterOptions } from './vpc/router-options.ts';
 import { isForNetwork, isLimited, isLinkLocal6 } from './vpc/services.ts';
 import { Tracker } from './vpc/tracker.ts';
 
@@ -48,6 +49,7 @@ export class VpcRouter implements Forwarder {
   readonly #flows4: FlowTable;
   readonly #flows6: FlowTable;
   readonly #fragments: FragmentTable;
+  readonly burstRoutes: VpcBurstRoutes;
   #gateway: Gateway | null = null;
   /** To the thread that has the gateways; null: they are here. */
   #gatewayTrunk: Trunk | null = null;
@@ -73,26 +75,12 @@ export class VpcRouter implements Forwarder {
     this.#flows4 = new FlowTable(4, flows, random, arena);
     this.#flows6 = new FlowTable(6, flows, random, arena);
     this.#fragments = new FragmentTable(fragments, random);
+    this.burstRoutes = new VpcBurstRoutes(this.#nics, this.#flows4, this.#tracker);
     this.apply(policy);
   }
 
   get policy(): Policy {
     return this.#nics.policy;
-  }
-
-  /** Flows that were decided at another epoch are not known any more. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  /** The tables that a frame of a known flow is looked up in. */
-  get tables(): RouterTables {
-    return {
-      flows4: this.#flows4.describe(),
-      flows6: this.#flows6.describe(),
-      records: this.#tracker.records,
-      begun: this.#nics.begun.words,
-    };
   }
 
   /** The interface that is plugged in at a port, or null. */
@@ -273,6 +261,7 @@ export class VpcRouter implements Forwarder {
 
   #changed(): void {
     this.#epoch = this.#epoch === -1 ? 1 : (this.#epoch + 1) | 0;
+    this.burstRoutes.changed(this.#epoch);
   }
 
   // The short way.

@@ -1,4 +1,5 @@
 import type { Frame } from '../../src/net/frame.ts';
+import type { BurstSender } from '../../src/net/loans.ts';
 import type { Endpoint, Port } from '../../src/net/port.ts';
 import type { Reason } from '../../src/net/reasons.ts';
 
@@ -13,6 +14,11 @@ export class CountingPort implements Port {
   transmit(frame: Frame): Reason {
     this.frames++;
     return this.#port.transmit(frame);
+  }
+  burst(sender: BurstSender, most: number): number {
+    const sent = this.#port.burst(sender, most);
+    this.frames += sent;
+    return sent;
   }
   flush(): void {
     this.#port.flush();

@@ -8,6 +8,7 @@ import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
+import { writeMac } from '../../src/net/ethernet.ts';
 import { reasonNames } from '../../src/net/reasons.ts';
 import type { PciFunction } from '../../src/pci/function.ts';
 import type { PortOptions, SwitchPort } from '../../src/switch/port.ts';
@@ -16,6 +17,9 @@ import { receiveAll } from './received.ts';
 
 export type GuestOptions = {
   readonly memoryBytes?: number;
+  /** Where its memory lies; its own if absent. */
+  readonly memory?: { readonly bytes: Uint8Array; readonly linear: number };
+  readonly mac?: number;
   readonly device?: Partial<EnaOptions>;
   readonly port?: Partial<PortOptions>;
   readonly driver?: Partial<EnaDriverOptions>;
@@ -35,9 +39,11 @@ export class SimGuest {
   readonly refusals: string[] = [];
 
   constructor(lab: SimLab, index: number, options: GuestOptions) {
-    this.mac = 0x0200_0000_0000 + index + 1;
-    const mac = Uint8Array.of(2, 0, 0, 0, 0, index + 1);
-    this.arena = new DmaArena(options.memoryBytes ?? 8 << 20, (index + 1) * 2 ** 33);
+    this.mac = options.mac ?? 0x0200_0000_0000 + index + 1;
+    const mac = new Uint8Array(6);
+    writeMac(mac, 0, this.mac);
+    const memory = options.memory?.bytes ?? options.memoryBytes ?? 8 << 20;
+    this.arena = new DmaArena(memory, (index + 1) * 2 ** 33, options.memory?.linear);
     const name = String.fromCharCode(97 + index);
     this.port = lab.switch.addPort({ name, mac: this.mac, ...options.port });
     const { trace } = options;

@@ -8,6 +8,8 @@ import type { Port } from '../../net/port.ts';
 
 /** What one doorbell may cause at once. */
 const framesPerTurn = 2048;
+/** Packets that go one by one at most before a burst is tried once more. */
+const mostSingles = 64;
 /** What a function with a limited rate may send at once. */
 const burstSeconds = 0.005;
 const minBurstBytes = 16_384;
@@ -25,6 +27,11 @@ export interface Sendable {
   ready(): boolean;
   /** Whether anything is posted. */
   readonly pending: boolean;
+  /**
+   * Sends packets that can go by the burst, `most` at most; returns how many, and spends nothing.
+   * Absent: all go one by one.
+   */
+  sendBurst?(most: number): number;
   /** Sends one packet; false: the rest is not complete, or the queue has stopped. */
   sendOne(): boolean;
   /** After receivers were told, who wait longer. */
@@ -37,6 +44,8 @@ export class PacedSender {
   /** Frames that may still be sent in this turn, and the turn in which to go on. */
   #budget = 0;
   #rest: Timer | null = null;
+  /** So many go one by one after a burst; more and more while bursts are in vain. */
+  #singles = 1;
 
   constructor(queue: Sendable, host: SenderHost) {
     this.#queue = queue;
@@ -66,12 +75,27 @@ export class PacedSender {
     const { clock, port, rate } = this.#host;
     this.#budget = framesPerTurn;
     let waitNs = rate === null ? 0 : rate.waitNs(clock.now());
-    while (waitNs === 0 && queue.pending && this.#budget > 0 && queue.sendOne())
+    let singles = rate === null && queue.sendBurst !== undefined ? 0 : Infinity;
+    while (waitNs === 0 && queue.pending && this.#budget > 0) {
+      if (singles-- === 0) {
+        singles = this.#sendBurst();
+        continue;
+      }
+      if (!queue.sendOne()) break;
       if (rate !== null) waitNs = rate.waitNs(clock.now());
+    }
     port.flush();
     queue.turnEnds();
     if ((waitNs > 0 || this.#budget <= 0) && queue.pending)
       this.#rest = clock.after(waitNs, () => this.#run());
+  }
+
+  /** Returns how many packets are to go one by one then. */
+  #sendBurst(): number {
+    const sent = this.#queue.sendBurst?.(this.#budget) ?? 0;
+    this.#budget -= sent;
+    this.#singles = sent > 0 ? 1 : Math.min(mostSingles, 2 * this.#singles);
+    return this.#singles;
   }
 }
 

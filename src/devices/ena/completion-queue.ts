@@ -11,6 +11,7 @@ import {
   TX_CDESC_TIMESTAMP_WORD,
   txCdesc,
 } from '../../defs/ena-io.ts';
+import type { RingLoan } from '../../net/loans.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
 import type { DeviceTime } from './device-time.ts';
@@ -84,6 +85,34 @@ export class CompletionQueue {
     if (this.stampsRx) stamp(words, at + RX_CDESC_TIMESTAMP_WORD, time);
     this.#push(at, status);
     this.#unsignalledRx++;
+  }
+
+  /** Lends the ring to a fast path; false: it does not lie where that could write it. */
+  lendTx(loan: RingLoan): boolean {
+    return this.#lend(loan, this.stampsTx ? TX_CDESC_TIMESTAMP_WORD * 4 : 0);
+  }
+
+  lendRx(loan: RingLoan): boolean {
+    return this.#lend(loan, this.stampsRx ? RX_CDESC_TIMESTAMP_WORD * 4 : 0);
+  }
+
+  #lend(loan: RingLoan, stampAt: number): boolean {
+    const { ring } = this;
+    if (ring.linearAt < 0) return false;
+    if (this.#group > 0) this.#publish();
+    loan.completionsAt = ring.linearAt;
+    loan.completionDepth = ring.depth;
+    loan.completionBytes = ring.entryWords * 4;
+    loan.stampAt = stampAt;
+    loan.written = this.#written;
+    return true;
+  }
+
+  /** All entries that the fast path wrote are published. */
+  takeBack(loan: RingLoan, isRx: boolean): void {
+    this.#written = loan.written;
+    if (isRx) this.#unsignalledRx += loan.pushed;
+    else this.#unsignalledTx += loan.pushed;
   }
 
   /** Something else than an entry tells the driver of a packet sent; only the interrupt is due. */

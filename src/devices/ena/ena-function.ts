@@ -33,6 +33,7 @@ import { Allowances } from './allowances.ts';
 import { bar0, doorbellAt, interruptAt, maxQueuePairs } from './bar.ts';
 import { basicFeatures, type Identity, Settings } from './basic-features.ts';
 import { BringUp } from './bring-up.ts';
+import { BurstLender } from './burst-lender.ts';
 import { Commands } from './commands.ts';
 import { DeviceTime } from './device-time.ts';
 import { EventQueue } from './event-queue.ts';
@@ -84,6 +85,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
   readonly stats: EnaStats;
   /** Reported to the driver; whoever enforces limits keeps the numbers. */
   readonly allowances: Allowances;
+  readonly lender: BurstLender;
   readonly #host: FunctionHost;
   readonly #port: Port;
   readonly #profile: EnaProfile;
@@ -158,6 +160,11 @@ export class EnaFunction implements PolledFunction, Endpoint {
       deviceMemory: this.#face.deviceMemory,
       doorbells: this.#face.doorbells,
       bringUp: this.#bringUp,
+    });
+    this.lender = new BurstLender({
+      ...{ memory, settings: this.#settings, queues: this.#queues, rss: this.#rss },
+      ...{ steering: this.#steering, stats: this.stats },
+      receives: () => !this.#failed && this.#management.linkUp,
     });
     const features = this.#makeFeatures({ profile, queuePairs: pairs, mac, linkMbps });
     const { stats, allowances } = this;

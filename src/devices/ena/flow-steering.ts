@@ -45,6 +45,11 @@ export class FlowSteering {
     this.#rules = new Array<Rule | null>(maxRules).fill(null);
   }
 
+  /** Whether there is any rule. */
+  get isActive(): boolean {
+    return this.#active.length > 0;
+  }
+
   reset(): void {
     this.#rules.fill(null);
     this.#list();

@@ -6,6 +6,7 @@
  * table are called completion queues in the header, but drivers write submission queue indices.
  */
 import { HASH_FUNCTION } from '../../defs/ena-admin.ts';
+import type { HashTables } from '../../net/loans.ts';
 import type { Headers } from '../../net/parse.ts';
 import { crc32OfPacket } from '../../net/rss-crc32.ts';
 import { rssInput, rssKeyBytes, Toeplitz } from '../../net/toeplitz.ts';
@@ -44,7 +45,7 @@ const defaultKey = Uint8Array.from([
 const toeplitzBit = 1 << HASH_FUNCTION.TOEPLITZ;
 const crc32Bit = 1 << HASH_FUNCTION.CRC32;
 
-export class Rss {
+export class Rss implements HashTables {
   /** Bit per function: the header's Toeplitz, 1, is bit 1. */
   readonly supportedFunctions = toeplitzBit | crc32Bit;
   selectedFunction = toeplitzBit;
@@ -56,6 +57,7 @@ export class Rss {
   /** Submission queue indices, 2^log of them; empty: the driver has set none. */
   #table = new Uint16Array(0);
   #inputs = 0;
+  #version = 0;
 
   constructor() {
     this.reset();
@@ -73,6 +75,7 @@ export class Rss {
 
   /** 40 bytes, in the card's order. */
   setKey(key: Uint8Array): void {
+    this.#version++;
     this.#key.set(key);
     this.#toeplitz.setKey(key.slice().reverse());
   }
@@ -87,6 +90,29 @@ export class Rss {
     this.initialValue = initialValue;
   }
 
+  /** Whether the hash is Toeplitz's of packets as they are: a fast path knows no other one. */
+  get isPlain(): boolean {
+    return this.selectedFunction === toeplitzBit && this.sort.enabled === 0;
+  }
+
+  /** Changes with the key, the inputs and the indirection. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get contributions(): Int32Array {
+    return this.#toeplitz.contributions;
+  }
+
+  get inputs(): number {
+    return this.#inputs;
+  }
+
+  /** Submission queue indices by the hash's low bits; empty: the driver has set none. */
+  get indirection(): Uint16Array {
+    return this.#table;
+  }
+
   /** log2 of the table's size; null: the driver has set none. */
   get tableLog(): number | null {
     return this.#table.length === 0 ? null : Math.log2(this.#table.length);
@@ -94,11 +120,13 @@ export class Rss {
 
   /** `entries` as the driver wrote them: 32-bit words, the queue in the low half. */
   setTable(entries: Int32Array): void {
+    this.#version++;
     this.#table = Uint16Array.from(entries, (entry) => entry & 0xffff);
   }
 
   setTableEntry(index: number, queue: number): boolean {
     if (index >= this.#table.length) return false;
+    this.#version++;
     this.#table[index] = queue;
     return true;
   }
@@ -125,6 +153,7 @@ export class Rss {
   }
 
   #findInputs(): void {
+    this.#version++;
     this.#inputs = 0;
     for (const [i, input] of inputOf.entries()) {
       const needed = i < 4 ? l4Fields : l3Fields;

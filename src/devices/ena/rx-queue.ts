@@ -7,6 +7,7 @@ import { bigCount } from '../../lib/big-count.ts';
 import { ethernet } from '../../net/ethernet.ts';
 import type { Frame } from '../../net/frame.ts';
 import { ipProtocol } from '../../net/ipv4.ts';
+import type { RingLoan } from '../../net/loans.ts';
 import { sumVerdict, verifySums } from '../../net/offload.ts';
 import { fragment } from '../../net/parse.ts';
 import { R, type Reason } from '../../net/reasons.ts';
@@ -79,6 +80,24 @@ export class RxQueue {
     }
     this.#tail = (this.#head + posted) | 0;
     this.#host.port.drain(this.shape.index);
+  }
+
+  /** Lends the queue to a fast path; false: its rings do not lie where that could reach them. */
+  lend(loan: RingLoan): boolean {
+    if (!this.#ring.attach() || !this.cq.ring.attach() || this.#ring.linearAt < 0) return false;
+    loan.descriptorsAt = this.#ring.linearAt;
+    loan.depth = this.shape.depth;
+    loan.head = this.#head;
+    loan.tail = this.#tail;
+    loan.index = this.shape.index;
+    return this.cq.lendRx(loan);
+  }
+
+  takeBack(loan: RingLoan): void {
+    this.#head = loan.head;
+    this.packets += loan.frames;
+    this.bytes += loan.bytes;
+    this.cq.takeBack(loan, true);
   }
 
   /** Bytes of the buffers that one frame could be given now. */

@@ -7,6 +7,7 @@ import { txDesc, txMetaDesc } from '../../defs/ena-io.ts';
 import { bigCount } from '../../lib/big-count.ts';
 import type { Diagnostics, Rule } from '../../lib/diagnostics.ts';
 import { checksum, type Frame } from '../../net/frame.ts';
+import type { BurstSender, SenderLoan } from '../../net/loans.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { GuestRing } from '../../pci/guest-ring.ts';
 import { FrameGather, gathered } from '../common/frame-gather.ts';
@@ -55,6 +56,8 @@ const TSO_EN = bit(D.tso_en);
 const L3_CSUM_EN = bit(D.l3_csum_en);
 const L4_CSUM_EN = bit(D.l4_csum_en);
 const L4_CSUM_PARTIAL = bit(D.l4_csum_partial);
+/** Fewer are not worth a burst. */
+const leastBurst = 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
 export type TxQueueShape = SubmissionQueueShape & {
@@ -69,7 +72,7 @@ export type TxQueueShape = SubmissionQueueShape & {
 /** Ethernet header and one VLAN tag. */
 export const l2Bytes = 18;
 
-export class TxQueue implements Sendable {
+export class TxQueue implements Sendable, BurstSender {
   readonly shape: TxQueueShape;
   readonly cq: CompletionQueue;
   /** Sent since the queue was made. */
@@ -89,6 +92,8 @@ export class TxQueue implements Sendable {
   /** The driver hears of each packet, whether it asks for it or not. */
   readonly #completesAll: boolean;
   readonly #writesHead: boolean;
+  /** Packets that are plain may go by the burst. */
+  readonly #isPlain: boolean;
   /** Segment size and length of the headers, as the last meta descriptor stored them. */
   #mss = 0;
   #l3l4Bytes = 0;
@@ -110,6 +115,7 @@ export class TxQueue implements Sendable {
     const { policy } = shape;
     this.#completesAll = policy === COMPLETION_POLICY.DESC || policy === COMPLETION_POLICY.HEAD;
     this.#writesHead = policy >= COMPLETION_POLICY.HEAD_ON_DEMAND;
+    this.#isPlain = shape.entry.headerBytes === 0 && !this.#writesHead;
     this.#ring = new GuestRing(memory, shape.iova, shape.depth, shape.entry.entryBytes, 'read');
     this.#headWord = new GuestRing(host.memory, shape.headWriteback, 1, 4, 'write');
     this.#headers = shape.entry.headerRing ? headerRing(shape, memory) : null;
@@ -162,6 +168,36 @@ export class TxQueue implements Sendable {
 
   turnEnds(): void {
     this.cq.flush();
+  }
+
+  sendBurst(most: number): number {
+    const posted = (this.#tail - this.#head) | 0;
+    return this.#isPlain && posted >= leastBurst ? this.#host.port.burst(this, most) : 0;
+  }
+
+  lend(loan: SenderLoan): boolean {
+    const { memory, settings } = this.#host;
+    const { ring } = loan;
+    if (this.#ring.linearAt < 0 || settings.stampTx) return false;
+    ring.descriptorsAt = this.#ring.linearAt;
+    ring.depth = this.shape.depth;
+    ring.head = this.#head;
+    ring.tail = this.#tail;
+    ring.index = this.shape.index;
+    loan.memory = memory;
+    loan.maxBytes = settings.mtu + l2Bytes;
+    loan.completesAll = this.#completesAll;
+    return this.cq.lendTx(ring);
+  }
+
+  takeBack(loan: SenderLoan): void {
+    const { stats } = this.#host;
+    this.#head = loan.ring.head;
+    stats.txPackets += loan.frames;
+    stats.txBytes += loan.bytes;
+    this.packets += loan.frames;
+    this.bytes += loan.bytes;
+    this.cq.takeBack(loan.ring, false);
   }
 
   /** False: the rest of the ring holds no complete packet, or the function has failed. */

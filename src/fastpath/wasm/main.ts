@@ -1,6 +1,9 @@
 /** What the fast path's module exports. AssemblyScript: `tools/build-wasm.mjs` compiles it. */
 import { layoutVersion } from '../layout';
 
+export { run } from './burst';
+export { publish } from './rings';
+
 /** Of the layout that this module was compiled for. */
 export function version(): i32 {
   return layoutVersion;

@@ -7,6 +7,8 @@
  * else looks at them, or time goes on. Gates that share meters share a `Tab`, so that one of them at
  * most has something to write.
  */
+
+import type { PortLoan } from '../../net/loans.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import type { Meter } from './meter.ts';
 
@@ -18,6 +20,8 @@ const at = { time: 0, bytes: 1, packets: 2, allBytes: 3, allPackets: 4 } as cons
 /** Which of the gates that share meters has frames that are not written to them yet. */
 export class Tab {
   gate: Gate | null = null;
+  /** A fast path has what one of the gates has left. */
+  isLent = false;
 
   /** Writes them. */
   settle(): void {
@@ -60,6 +64,25 @@ export class Gate {
     short[at.bytes] = bytesLeft - bytes;
     short[at.packets] = packetsLeft - packets;
     return true;
+  }
+
+  /** Lends what is left for a burst; false: `judge` has to be asked, or it is lent already. */
+  lend(loan: PortLoan, now: number): boolean {
+    const short = this.#short;
+    const tab = this.#tab;
+    if (tab.isLent) return false;
+    if ((tab.gate !== this || short[at.time] !== now) && !this.#begin(now)) return false;
+    loan.bytesLeft = short[at.bytes] as number;
+    loan.packetsLeft = short[at.packets] as number;
+    if (loan.bytesLeft <= 0 || loan.packetsLeft <= 0) return false;
+    tab.isLent = true;
+    return true;
+  }
+
+  takeBack(loan: PortLoan): void {
+    this.#short[at.bytes] = loan.bytesLeft;
+    this.#short[at.packets] = loan.packetsLeft;
+    this.#tab.isLent = false;
   }
 
   /** Writes to the meters what is not there yet, for whoever looks at them. */

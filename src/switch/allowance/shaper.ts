@@ -10,6 +10,7 @@
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { Frame } from '../../net/frame.ts';
 import { FrameQueue } from '../../net/frame-queue.ts';
+import type { PortLoan } from '../../net/loans.ts';
 import { R, type Reason } from '../../net/reasons.ts';
 import type { BurstTime } from '../burst-time.ts';
 import { counter } from '../port-counters.ts';
@@ -126,6 +127,24 @@ export class Shaper {
     const now = this.#time[0] as number;
     if (this.#waiting === 0 && gate.passes(bytes, packets, now)) return R.delivered;
     return this.#pass(lane.received, gate, gate.judge(now), frame, tag, bytes, packets);
+  }
+
+  /** Lends what may be sent, or received, in this burst; false: nothing may, or something waits. */
+  lendOut(loan: PortLoan): boolean {
+    this.#flow = noFlow;
+    return this.#waiting === 0 && this.#out.lend(loan, this.#time[0] as number);
+  }
+
+  lendIn(loan: PortLoan): boolean {
+    return this.#waiting === 0 && this.#in.lend(loan, this.#time[0] as number);
+  }
+
+  takeOutBack(loan: PortLoan): void {
+    this.#out.takeBack(loan);
+  }
+
+  takeInBack(loan: PortLoan): void {
+    this.#in.takeBack(loan);
   }
 
   /** Whether a frame from outside passes the gateway's limit; it does not wait there. */

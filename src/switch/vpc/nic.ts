@@ -94,6 +94,13 @@ export class Nic {
     this.#word2 = this.#routerLo;
   }
 
+  /** The first 12 bytes of a frame that its router sends it, as words in network order. */
+  macs(into: Int32Array): void {
+    into[0] = this.#word0;
+    into[1] = this.#word1;
+    into[2] = this.#word2;
+  }
+
   /** Puts this interface's MAC as destination, and its router's as source. */
   address(frame: Frame): void {
     const { headView, headers: h } = frame;

@@ -1,7 +1,6 @@
-/** What a VPC's router is made with, and the tables that it then keeps. */
+/** What a VPC's router is made with. */
 import type { Arena } from '../../lib/arena.ts';
 import type { Prng } from '../../lib/prng.ts';
-import type { FlowTableLayout } from './flow-table.ts';
 import type { Policy } from './policy.ts';
 
 export type VpcRouterOptions = {
@@ -18,14 +17,4 @@ export type VpcRouterOptions = {
   readonly fragments?: number;
   /** Where flows and connections are kept. */
   readonly arena?: Arena;
-};
-
-/** What a frame of a known flow needs. Arrays stay where they are until the epoch is another one. */
-export type RouterTables = {
-  readonly flows4: FlowTableLayout;
-  readonly flows6: FlowTableLayout;
-  /** Of the tracker, see `hot`. */
-  readonly records: Int32Array;
-  /** Connections that began, by an interface's slot. */
-  readonly begun: Int32Array;
 };

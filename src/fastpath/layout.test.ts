@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc, txDesc } from '../defs/ena-io.ts';
+import { R } from '../net/reasons.ts';
+import { rssInput } from '../net/toeplitz.ts';
+import { place, side } from '../switch/vpc/decision.ts';
+import { field, routedFlag, ways } from '../switch/vpc/flow-table.ts';
+import { bit, hot } from '../switch/vpc/tracker.ts';
+import * as layout from './layout.ts';
+
+/** The bits of a field in its word. */
+const maskOf = ({ lsb, msb }: { readonly lsb: number; readonly msb: number }): number =>
+  (2 ** (msb - lsb + 1) - 1) * 2 ** lsb;
+
+test('records of flows and connections lie as the switch has them', () => {
+  const flow = [
+    [field.source, layout.FLOW_SOURCE],
+    [field.destination, layout.FLOW_DESTINATION],
+    [field.ports, layout.FLOW_PORTS],
+    [field.dstMacLo, layout.FLOW_DST_MAC_LO],
+    [field.dstMacHi, layout.FLOW_DST_MAC_HI],
+    [field.from, layout.FLOW_FROM],
+    [field.epoch, layout.FLOW_EPOCH],
+    [field.reason, layout.FLOW_REASON],
+    [field.place, layout.FLOW_PLACE],
+    [field.to, layout.FLOW_TO],
+    [field.slotA, layout.FLOW_SLOT_A],
+    [field.markA, layout.FLOW_MARK_A],
+    [field.slotB, layout.FLOW_SLOT_B],
+    [field.markB, layout.FLOW_MARK_B],
+    [hot.idleEnd, layout.CONNECTION_END],
+    [hot.idleLength, layout.CONNECTION_IDLE],
+    [hot.generation, layout.CONNECTION_GENERATION],
+    [hot.state, layout.CONNECTION_STATE],
+    [hot.words, layout.CONNECTION_BYTES],
+  ];
+  for (const [words, bytes] of flow) assert.equal(bytes, 4 * (words as number));
+  assert.deepEqual(
+    [layout.FLOW_WAYS, layout.PLACE_RECEIVER, layout.PLACE_ROUTED, layout.REASON_DELIVERED],
+    [ways, place.receiver, routedFlag, R.delivered],
+  );
+  assert.deepEqual(
+    [layout.CONNECTION_SETTLED, layout.CONNECTION_LAST_OUTWARD, layout.SIDE_NOT_ASKED],
+    [bit.settled, bit.lastOutward, side.notAsked],
+  );
+});
+
+test('descriptors and completions are those of the card', () => {
+  const tx = txDesc.fields;
+  const rx = rxCdesc.fields;
+  const shape = [tx.reserved22, tx.meta_desc, tx.phase, tx.reserved1, tx.first, tx.last];
+  assert.equal(
+    layout.TX_SHAPE,
+    shape.map(maskOf).reduce((sum, mask) => sum + mask),
+  );
+  assert.equal(layout.TX_WHOLE, maskOf(tx.first) + maskOf(tx.last));
+  assert.deepEqual(
+    [layout.TX_COMP_REQ, layout.TX_TSO, layout.TX_L3_CSUM, layout.TX_L4_CSUM, layout.TX_L4_PARTIAL],
+    [tx.comp_req, tx.tso_en, tx.l3_csum_en, tx.l4_csum_en, tx.l4_csum_partial].map(maskOf),
+  );
+  assert.deepEqual(
+    [layout.TX_REQ_ID_HI_LSB, layout.TX_REQ_ID_LO_LSB],
+    [tx.req_id_hi.lsb, tx.req_id_lo.lsb],
+  );
+  for (const { phase } of [tx, rxDesc.fields, rx]) assert.equal(layout.DESC_PHASE_LSB, phase.lsb);
+  assert.deepEqual(
+    [layout.RX_BUFFER, layout.RX_FIRST, layout.RX_LAST],
+    [rx.buffer, rx.first, rx.last].map(maskOf),
+  );
+  assert.deepEqual(
+    [layout.RX_L3_ERROR, layout.RX_L4_ERROR, layout.RX_L4_CHECKED],
+    [rx.l3_csum_err, rx.l4_csum_err, rx.l4_csum_checked].map(maskOf),
+  );
+  assert.deepEqual(
+    [layout.RX_IPV4, layout.RX_TCP, layout.RX_UDP],
+    [L3_PROTO.ipv4, L4_PROTO.tcp << rx.l4_proto_idx.lsb, L4_PROTO.udp << rx.l4_proto_idx.lsb],
+  );
+  assert.equal(1 << layout.DESCRIPTOR_LOG, txDesc.sizeBytes);
+  assert.equal(1 << layout.DESCRIPTOR_LOG, rxDesc.sizeBytes);
+  assert.deepEqual(
+    [layout.INPUT_IPV4, layout.INPUT_TCP4, layout.INPUT_UDP4],
+    [rssInput.ipv4, rssInput.tcp4, rssInput.udp4],
+  );
+});

@@ -1,0 +1,74 @@
+/** Flows that were decided, and the connections that they belong to: as `FlowTable` and `Tracker` have them. */
+import {
+  CONTROL_EPOCH,
+  CONTROL_FLOW_SEEDS,
+  CONTROL_FLOW_SHIFT,
+  CONTROL_FLOWS,
+  FLOW_DESTINATION,
+  FLOW_DST_MAC_HI,
+  FLOW_DST_MAC_LO,
+  FLOW_EPOCH,
+  FLOW_FROM,
+  FLOW_PORTS,
+  FLOW_RECORD_BYTES,
+  FLOW_SOURCE,
+  FLOW_WAYS,
+  CONNECTION_BYTES,
+  CONNECTION_END,
+  CONNECTION_GENERATION,
+  CONNECTION_IDLE,
+  CONNECTION_LAST_OUTWARD,
+  CONNECTION_SETTLED,
+  CONNECTION_STATE,
+} from '../layout';
+
+/** The record of a flow that was decided in this epoch, or 0. */
+export function findFlow(
+  control: usize,
+  source: i32,
+  destination: i32,
+  ports: i32,
+  macLo: i32,
+  macHi: i32,
+  from: i32,
+): usize {
+  let h: u32 =
+    source * load<i32>(control, CONTROL_FLOW_SEEDS) +
+    destination * load<i32>(control, CONTROL_FLOW_SEEDS + 4) +
+    ports * load<i32>(control, CONTROL_FLOW_SEEDS + 8) +
+    macLo * load<i32>(control, CONTROL_FLOW_SEEDS + 12) +
+    macHi * load<i32>(control, CONTROL_FLOW_SEEDS + 16) +
+    from * load<i32>(control, CONTROL_FLOW_SEEDS + 20);
+  h ^= h >>> 16;
+  h *= 0x85ebca6b;
+  h ^= h >>> 13;
+  h *= 0xc2b2ae35;
+  h ^= h >>> 16;
+  const set = <usize>(h >>> load<u32>(control, CONTROL_FLOW_SHIFT));
+  let at = <usize>load<u32>(control, CONTROL_FLOWS) + set * (FLOW_WAYS * FLOW_RECORD_BYTES);
+  for (let i = 0; i < FLOW_WAYS; i++, at += FLOW_RECORD_BYTES) {
+    if (load<i32>(at, FLOW_PORTS) !== ports || load<i32>(at, FLOW_SOURCE) !== source) continue;
+    if (load<i32>(at, FLOW_DESTINATION) !== destination || load<i32>(at, FLOW_FROM) !== from) continue;
+    if (load<i32>(at, FLOW_DST_MAC_LO) !== macLo || load<i32>(at, FLOW_DST_MAC_HI) !== macHi) continue;
+    return load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
+  }
+  return 0;
+}
+
+/** Whether the next packet only prolongs a connection: alive, of that generation, nothing to learn. */
+@inline
+export function isSteady(tracker: usize, slot: i32, generation: i32, outward: bool, now: f64): bool {
+  const at = tracker + <usize>slot * CONNECTION_BYTES;
+  if (load<i32>(at, CONNECTION_GENERATION) !== generation) return false;
+  if (!(load<f64>(at, CONNECTION_END) > now)) return false;
+  const state = load<i32>(at, CONNECTION_STATE);
+  return (
+    (state & CONNECTION_SETTLED) !== 0 || ((state & CONNECTION_LAST_OUTWARD) !== 0) === outward
+  );
+}
+
+@inline
+export function prolong(tracker: usize, slot: i32, now: f64): void {
+  const at = tracker + <usize>slot * CONNECTION_BYTES;
+  store<f64>(at, now + load<f64>(at, CONNECTION_IDLE), CONNECTION_END);
+}
