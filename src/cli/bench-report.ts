@@ -66,13 +66,16 @@ export function renderTargets(
     ...[left('goal'), left('beside'), right('must'), right('aim')],
     ...[right('reached'), right('least .. most'), left('')],
   ];
-  const rows = targets.map(({ goal, peer, must, aim, by, ratio, verdict, why }) => [
+  const rows = targets.map(({ goal, peer, must, aim, by, ratio, beside, verdict, why }) => [
     ...[goal, peer, bound(must, by), bound(aim, by)],
     ...(ratio === null ? ['', ''] : [`${show(ratio.median)}x`, rangeOf(ratio)]),
-    why === null ? verdict : `${verdict}: ${why}`,
+    why === null ? `${verdict}${besideOf(beside)}` : `${verdict}: ${why}`,
   ]);
   return renderTable(columns, rows, width, paint.bold);
 }
+
+const besideOf = (beside: TargetResult['beside']): string =>
+  beside === null ? '' : `; ${beside.who}: ${show(beside.ratio.median)}x`;
 
 const bound = (value: number | string, by: 'more' | 'less'): string =>
   typeof value === 'string' ? value : `${by === 'less' ? '<= ' : ''}${value}x`;

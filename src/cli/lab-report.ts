@@ -131,6 +131,7 @@ export function advantage(
 
 const NAMES: Record<Nic, string> = {
   ena: 'ENA',
+  'ena-whole': 'ENA, frames whole',
   '82599vf': '82599 VF',
   efa: 'EFA',
   virtio: 'virtio-net',

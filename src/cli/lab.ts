@@ -61,7 +61,7 @@ A topology is YAML:
     rounds: 3             NICs take turns; the median counts
     seconds: 1            per TCP and UDP run
     pings: 250            per round
-    compare: [82599vf, e1000e, virtio]   ena, igb, virtio-dgram too
+    compare: [82599vf, e1000e, virtio]   ena, ena-whole, igb, virtio-dgram too
 examples/two-instances.yaml has it with comments, and is what runs without a file. In a VPC the lab
 asks each instance what it reaches, with real packets, and shows that beside what the rules say;
 speed is measured there when the file has a measure section. While a lab is kept, virtfn vpc changes

@@ -87,6 +87,22 @@ test('a goal is reached, aimed at or missed by the median; what was not measured
   assert.ok(others.every(({ verdict, why }) => verdict === 'not measured' && why !== null));
 });
 
+test('TCP in guests is judged by frames that stay whole, and the default profile is told beside it', () => {
+  const bits = { unit: 'Gbit/s' } as const;
+  const ids = [
+    ...(['ena-whole', 'ena', 'virtio', 'virtio-dgram'] as const).map((nic, i) =>
+      figure(`guest.${nic}.tcp1.ab`, [[9, 4, 2, 1][i] as number], bits),
+    ),
+  ];
+  const results = judge(new Map(ids.map((one) => [one.id, one])));
+  const [tcp] = results.filter(({ ratio }) => ratio !== null);
+  assert.deepEqual(
+    [tcp?.id, tcp?.ratio?.median, tcp?.verdict],
+    ['tcp1.ab.whole/virtio', 4.5, 'aim'],
+  );
+  assert.deepEqual([tcp?.beside?.who, tcp?.beside?.ratio.median], ['default profile', 2]);
+});
+
 test('recorded tables replace what stands between the marks, and nothing else', () => {
   const page = 'a\n<!-- x -->\nold\n<!-- y -->\nb\n';
   const marks = ['<!-- x -->', '<!-- y -->'] as const;

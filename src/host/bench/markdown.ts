@@ -13,11 +13,12 @@ export function markdownOf(report: BenchReport): string[] {
     '',
     ...table(
       ['goal', 'beside', 'must', 'aim', 'reached', ''],
-      targets.map(({ goal, peer, must, aim, by, ratio, verdict, why }) => {
+      targets.map(({ goal, peer, must, aim, by, ratio, beside, verdict, why }) => {
         const bound = (value: number | string): string =>
           typeof value === 'number' && by === 'less' ? `≤ ${value}` : `${value}`;
         const reached = ratio === null ? '' : spread(ratio);
-        return [goal, peer, bound(must), bound(aim), reached, why ?? verdict];
+        const others = beside === null ? '' : `; ${beside.who}: ${spread(beside.ratio)}`;
+        return [goal, peer, bound(must), bound(aim), reached, why ?? `${verdict}${others}`];
       }),
     ),
     '',

@@ -15,7 +15,9 @@ import { startAll } from './parts.ts';
 import type { Slice } from './path-spec.ts';
 import { type Absence, type Contender, measureByTurns, type Outcome } from './turns.ts';
 
-const compare: readonly Comparable[] = ['82599vf', 'e1000e', 'igb', 'virtio', 'virtio-dgram'];
+const compare: readonly Comparable[] = [
+  ...(['ena-whole', '82599vf', 'e1000e', 'igb', 'virtio', 'virtio-dgram'] as const),
+];
 
 /** @throws SetupError, GuestError where there are no guests to be had */
 export async function measureGuests(

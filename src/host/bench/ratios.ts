@@ -31,6 +31,7 @@ const guestFigures = [
   ['cpu.guest', 'guest CPU per Gbit'],
 ] as const;
 
+const guestPeers = ['virtio', 'virtio-dgram', 'e1000e', 'igb', '82599vf'] as const;
 const oneThread = 'one thread';
 
 const pairs: readonly Pair[] = [
@@ -113,10 +114,18 @@ const pairs: readonly Pair[] = [
     [`linux.path.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
   ]),
   ...guestFigures.flatMap(([metric, title]) =>
-    ['virtio', 'virtio-dgram', 'e1000e', 'igb', '82599vf'].map(
+    guestPeers.map(
       (nic): Pair => [
         ...([`guest.ena.${metric}`, `guest.${nic}.${metric}`] as const),
         ...([`in guests, ${title}: ENA to ${nic}`, 'peer'] as const),
+      ],
+    ),
+  ),
+  ...guestFigures.flatMap(([metric, title]) =>
+    [...guestPeers, 'ena'].map(
+      (nic): Pair => [
+        ...([`guest.ena-whole.${metric}`, `guest.${nic}.${metric}`] as const),
+        ...([`in guests, ${title}: ENA, frames whole, to ${nic}`, 'peer'] as const),
       ],
     ),
   ),

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Dataplane } from '../dataplane/dataplane.ts';
-import { isModel, type ModelName, modelOf } from '../dataplane/models.ts';
+import { type ModelName, modelOf } from '../dataplane/models.ts';
 import type { Vm } from '../guest/guest-vm.ts';
 import { chooseFunctions, dataplaneConfig } from '../nic/functions.ts';
 import type { NetdevNic } from '../qemu/args.ts';
@@ -13,16 +13,26 @@ import type { LabContext } from './context.ts';
 import type { GuestPair } from './guest-bench.ts';
 import type { Comparable } from './topology.ts';
 
-type QemuNic = Exclude<Comparable, ModelName>;
+type OwnNic = 'ena' | 'ena-whole' | '82599vf';
+type QemuNic = Exclude<Comparable, OwnNic>;
 
 type QemuModel = { model: NetdevNic['model']; driver: string; datagrams?: boolean };
 
-const MODELS: Record<QemuNic, QemuModel> = {
+const QEMUS: Record<QemuNic, QemuModel> = {
   e1000e: { model: 'e1000e', driver: 'e1000e' },
   igb: { model: 'igb', driver: 'igb' },
   virtio: { model: 'virtio-net-pci', driver: 'virtio_net' },
   'virtio-dgram': { model: 'virtio-net-pci', driver: 'virtio_net', datagrams: true },
 };
+
+/** `profile`: the model's default if absent. */
+const OWN: Record<OwnNic, { model: ModelName; profile?: string }> = {
+  ena: { model: 'ena' },
+  'ena-whole': { model: 'ena', profile: 'large-receive' },
+  '82599vf': { model: '82599vf' },
+};
+
+export const isOfQemu = (nic: Comparable): nic is QemuNic => Object.hasOwn(QEMUS, nic);
 
 const DEFAULT_MTU = 1500;
 const REACH_MS = 10_000;
@@ -47,9 +57,9 @@ export async function plugPair(
   context: LabContext,
 ): Promise<GuestPair> {
   const { from, to, index, mtu } = request;
-  const driver = isModel(nic) ? modelOf(nic).driver : MODELS[nic].driver;
-  if (isModel(nic)) await plugFunctions(nic, request, context);
-  else await plugQemuNics(nic, request);
+  const driver = isOfQemu(nic) ? QEMUS[nic].driver : modelOf(OWN[nic].model).driver;
+  if (isOfQemu(nic)) await plugQemuNics(nic, request);
+  else await plugFunctions(nic, request, context);
   const ends = [
     { vm: from, host: HOST.from },
     { vm: to, host: HOST.to },
@@ -65,7 +75,8 @@ export async function plugPair(
     `for try in $(seq 40); do ping -q -c 1 -W 1 ${address} && exit 0; sleep 0.1; done; exit 1`,
     { timeoutMs: REACH_MS },
   );
-  const found = (await from.interfaces()).find((one) => one.driver === driver);
+  const mac = macOf(index, HOST.from);
+  const found = (await from.interfaces()).find((one) => one.mac === mac);
   const linkMbps = found !== undefined && found.speedMbps > 0 ? found.speedMbps : null;
   return { nic, driver, linkMbps, from, to, address };
 }
@@ -88,7 +99,7 @@ const addressOf = (index: number, host: number): string => `198.18.${index}.${ho
 
 async function plugQemuNics(nic: QemuNic, request: PairRequest): Promise<void> {
   const { from, to, directory, index, mtu } = request;
-  const { model, datagrams = false } = MODELS[nic];
+  const { model, datagrams = false } = QEMUS[nic];
   const path = join(directory, `${nic}.sock`);
   const properties = nic === 'virtio' && mtu > DEFAULT_MTU ? { host_mtu: mtu } : {};
   for (const { vm, server, host } of [
@@ -103,7 +114,7 @@ async function plugQemuNics(nic: QemuNic, request: PairRequest): Promise<void> {
 
 /** Guests answer ARP for all of their addresses on all of their NICs, so these are on another switch. */
 async function plugFunctions(
-  model: ModelName,
+  nic: OwnNic,
   { from, to, directory, index, mtu }: PairRequest,
   { cleanup, fail, observer }: LabContext,
 ): Promise<void> {
@@ -112,9 +123,10 @@ async function plugFunctions(
     { vm: from, host: HOST.from },
     { vm: to, host: HOST.to },
   ];
+  const own = OWN[nic];
   const requests = ends.map(({ vm, host }) => ({
-    ...{ name: `${vm.name}-${model}`, model, linkMbps: modelOf(model).defaultLinkMbps },
-    socket: join(directory, `${vm.name}-${model}.sock`),
+    ...{ ...own, name: `${vm.name}-${nic}`, linkMbps: modelOf(own.model).defaultLinkMbps },
+    socket: join(directory, `${vm.name}-${nic}.sock`),
     ...{ mac: macOf(index, host), address: addressOf(index, host) },
   }));
   const functions = chooseFunctions(requests, network);
@@ -125,5 +137,5 @@ async function plugFunctions(
   cleanup.defer(() => dataplane.close());
   dataplane.ended().catch(fail);
   for (const [i, { vm }] of ends.entries())
-    await vm.plug({ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }, `other-${model}`);
+    await vm.plug({ kind: 'vfio-user', socket: functions[i]?.socket ?? '' }, `other-${nic}`);
 }

@@ -1,7 +1,15 @@
 /** What a lab found out, in the shape and with the names of `virtfn lab --json`. */
 import type { Probe, Service } from './reach.ts';
 
-export type Nic = 'ena' | '82599vf' | 'efa' | 'virtio' | 'e1000e' | 'igb' | 'virtio-dgram';
+export type Nic =
+  | 'ena'
+  | 'ena-whole'
+  | '82599vf'
+  | 'efa'
+  | 'virtio'
+  | 'e1000e'
+  | 'igb'
+  | 'virtio-dgram';
 
 export type MachineFacts = {
   readonly cpu: string;

@@ -1,13 +1,12 @@
 /** How fast the first instance's NIC is to the second, and other NICs in the same guests. */
 
-import { isModel } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import type { Vm } from '../guest/guest-vm.ts';
 import type { LabContext } from './context.ts';
 import { type GuestPair, guestBench, startServer } from './guest-bench.ts';
 import { waitUntilQuiet } from './machine.ts';
 import { measureAll } from './measure.ts';
-import { plugPair } from './plugged-pair.ts';
+import { isOfQemu, plugPair } from './plugged-pair.ts';
 import type { InstanceFacts, LabReport } from './report.ts';
 
 /** A guest that is on the network. */
@@ -69,7 +68,7 @@ async function preparePairs(
   };
   const pairs: GuestPair[] = [own];
   for (const [index, model] of compare.entries()) {
-    const whose = isModel(model) ? '' : "QEMU's ";
+    const whose = isOfQemu(model) ? "QEMU's " : '';
     observer.step(`Plugging ${whose}${model} into ${from.vm.name} and ${to.vm.name}`);
     const request = { from: from.vm, to: to.vm, directory, index, mtu };
     pairs.push(await plugPair(model, request, context));

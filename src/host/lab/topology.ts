@@ -30,9 +30,12 @@ import { expected, isMac, isName, text, whole } from './schema.ts';
 import { type Found, TopologyError } from './topology-error.ts';
 import { readYaml } from './yaml-file.ts';
 
-/** What the instances' own NICs are compared with, their own model left out; the last are QEMU's. */
+/**
+ * What the instances' own NICs are compared with, their own model left out: functions, of which
+ * `ena-whole` is an ENA with the profile `large-receive`; then QEMU's.
+ */
 export const COMPARABLE = [
-  ...(['ena', '82599vf', 'e1000e', 'igb', 'virtio', 'virtio-dgram'] as const),
+  ...(['ena', 'ena-whole', '82599vf', 'e1000e', 'igb', 'virtio', 'virtio-dgram'] as const),
 ] as const;
 export type Comparable = (typeof COMPARABLE)[number];
 /** Those that a lab compares with when nobody says. */
