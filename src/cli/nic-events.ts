@@ -79,6 +79,9 @@ export class TextTeller implements Teller {
       case 'trace':
         this.#say(event.function, dim(event.line));
         break;
+      case 'no-linear-memory':
+        this.#say('all', yellow(`no fast path: ${event.why}`));
+        break;
       case 'closed':
     }
   }

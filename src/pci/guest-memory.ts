@@ -49,6 +49,12 @@ export type WindowSpec = {
   readonly linear?: number;
 };
 
+/**
+ * Whoever keeps other views of a window's bytes keeps the bytes as well: by them the window's owner
+ * sees whether anybody still looks at that memory (decision 19).
+ */
+const bytesOf = new WeakMap<Int32Array | DataView, Uint8Array>();
+
 const noView = new DataView(new ArrayBuffer(0));
 const noWords = new Int32Array(0);
 
@@ -81,6 +87,8 @@ export class GuestMemory {
       throw new RangeError(`a DMA window of ${size} bytes at 0x${iova.toString(16)} cannot be`);
     if (iova % 4 !== 0) throw new RangeError(`DMA window at 0x${iova.toString(16)}: not aligned`);
     const words = mapped ? new Int32Array(memory.buffer, memory.byteOffset, size >>> 2) : noWords;
+    const view = mapped ? new DataView(memory.buffer, memory.byteOffset, size) : noView;
+    if (mapped) bytesOf.set(words, memory).set(view, memory);
     this.#windows.push({
       iova,
       end: iova + size,
@@ -88,7 +96,7 @@ export class GuestMemory {
       writable,
       toRead: mapped && readable ? memory : null,
       toWrite: mapped && writable ? memory : null,
-      view: mapped ? new DataView(memory.buffer, memory.byteOffset, size) : noView,
+      view,
       words,
       remote: mapped ? null : memory.remote,
       linear,

@@ -152,16 +152,43 @@ test('without room there is null, and the mapper maps elsewhere', () => {
   closeFd(fd);
 });
 
-test('a place is used again when the views of it are gone, and not before', async () => {
+test('a file that is mapped anew lies where it lay, whatever part of it', () => {
+  const linear = new LinearMemory();
+  const fd = sparse(GiB);
+  const map = (offset: number, sizeBytes: number, writable = true): LinearMapping => {
+    const mapping = linear.map({ fd, offset, sizeBytes, writable });
+    assert.ok(mapping !== null);
+    return mapping;
+  };
+  const home = map(0, GiB);
+  home.bytes[0x10_0000] = 7;
+  home.release();
+  assert.equal(home.bytes[0x10_0000], 0);
+  const low = map(0, 0xc_0000);
+  const high = map(0x10_0000, GiB - 0x10_0000);
+  assert.deepEqual([low.linear, high.linear], [home.linear, home.linear + 0x10_0000]);
+  assert.equal(home.bytes[0x10_0000], 7, 'the same bytes');
+  const again = map(0, 0x20_0000);
+  assert.notEqual(again.linear, home.linear, 'what is mapped there is not mapped over');
+  again.release();
+  low.release();
+  assert.equal(high.bytes[0], 7);
+  const read = map(0, 0xc_0000, false);
+  assert.notEqual(read.linear, home.linear, 'old views may be stored into');
+  for (let i = 0; i < 100; i++) map(0, 0xc_0000).release();
+  closeFd(fd);
+});
+
+test('a place is used for another file when the views of it are gone, and not before', async () => {
   const linear = new LinearMemory({ collectEveryMs: 0 });
-  const fd = sparse(2 * GiB);
-  const spec = { fd, offset: 0, sizeBytes: 2 * GiB, writable: true };
   const views: Uint8Array[] = [];
-  /** Maps, keeps the second piece's view, and lets go. */
+  /** Maps a new file, keeps a view of its second piece, and lets go. */
   const mapOnce = (): number => {
-    const mapping = linear.map(spec);
+    const fd = sparse(2 * GiB);
+    const mapping = linear.map({ fd, offset: 0, sizeBytes: 2 * GiB, writable: true });
     views.push(...(mapping?.pieces.slice(1).map(({ bytes }) => bytes) ?? []));
     mapping?.release();
+    closeFd(fd);
     return mapping?.linear ?? -1;
   };
   const first = mapOnce();
@@ -171,15 +198,15 @@ test('a place is used again when the views of it are gone, and not before', asyn
   views.splice(0);
   await sleep(1);
   assert.equal(mapOnce(), first);
-  closeFd(fd);
 });
 
 test('collections on behalf of clients have a pause between them', async () => {
   const linear = new LinearMemory();
-  const fd = sparse(2 * GiB);
   const mapOnce = (): boolean => {
+    const fd = sparse(2 * GiB);
     const mapping = linear.map({ fd, offset: 0, sizeBytes: 2 * GiB, writable: true });
     mapping?.release();
+    closeFd(fd);
     return mapping !== null;
   };
   assert.equal(mapOnce(), true);
@@ -187,7 +214,21 @@ test('collections on behalf of clients have a pause between them', async () => {
   assert.equal(mapOnce(), true);
   await sleep(1);
   assert.equal(mapOnce(), false);
-  closeFd(fd);
+});
+
+test('many small files take no more than a bounded number of places', async () => {
+  const linear = new LinearMemory();
+  const mapOnce = (): number => {
+    const fd = sparse(4096);
+    const mapping = linear.map({ fd, offset: 0, sizeBytes: 4096, writable: true });
+    mapping?.release();
+    closeFd(fd);
+    return mapping?.linear ?? -1;
+  };
+  const first = mapOnce();
+  for (let i = 1; i < 2048; i++) mapOnce();
+  await sleep(1);
+  assert.equal(mapOnce(), first);
 });
 
 test('mapFile says of its pieces that they are elsewhere', () => {

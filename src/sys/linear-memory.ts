@@ -7,10 +7,11 @@
  *     .. 256 MiB     tables: typed arrays at multiples of 64
  *     .. 4 GiB       mappings
  *
- * As in `memory.ts`, a mapping that is released is overlaid at once. But its place is reused: so it
- * waits until the views that were made of it have been collected, or else a stale view would show
- * somebody else's memory (docs/decisions/0019-one-linear-memory.md).
+ * As in `memory.ts`, a mapping that is released is overlaid at once. But places are used again: for the
+ * same bytes of the same file at once, for others when the views of it have been collected, or else
+ * a stale view would show somebody else's memory (docs/decisions/0019-one-linear-memory.md).
  */
+import type { Stats } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Ranges } from '../lib/ranges.ts';
@@ -36,19 +37,30 @@ export const firstTable = 2 ** 20;
 const firstMapping = 2 ** 28;
 const tableAlignment = 64;
 const MADV_HUGEPAGE = 14;
-/** A part of the memory that was a mapping, with the views of it that may be still around. */
-type Retired = {
-  readonly start: number;
-  readonly sizeBytes: number;
-  readonly views: readonly WeakRef<Uint8Array>[];
+/** From `start` on, so many bytes. */
+type Extent = { readonly start: number; readonly sizeBytes: number };
+
+/** A part of the memory that is taken: by one mapping, or by all writable ones of one file. */
+type Place = Extent & {
+  /** What is mapped in it; nothing: it waits for its views to go. */
+  readonly mapped: Extent[];
+  /** The views that were made of it and may be around. */
+  views: WeakRef<Uint8Array>[];
 };
+
+/** From so many views of a place on, those that are gone are looked for. */
+const manyViews = 256;
+/** As many as two functions' clients may map; from here on those that nobody sees are given back first. */
+const manyPlaces = 2048;
 
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;
   readonly #address: number;
   readonly #tables = new Ranges(firstTable, firstMapping);
   readonly #places = new Ranges(firstMapping, linearBytes);
-  #retired: Retired[] = [];
+  readonly #taken = new Set<Place>();
+  /** By device and inode. */
+  readonly #homes = new Map<string, Place>();
   readonly #collectEveryMs: number;
   #collectedAt = -Infinity;
 
@@ -90,66 +102,110 @@ export class LinearMemory {
   /** Maps a file as `mapFile` does, and throws what that throws; null when there is no room. */
   map(spec: MapSpec): LinearMapping | null {
     const extent = extentOf(spec);
-    const start = this.#take(extent.length, extent.alignment);
-    if (start < 0) return null;
-    const address = this.#address + start;
+    const { before, length, alignment, file } = extent;
+    const home = spec.writable ? this.#homeOf(file, alignment) : null;
+    const inHome = { start: (home?.start ?? 0) + spec.offset - before, sizeBytes: length };
+    const isFree = !home?.mapped.some((other) => overlap(other, inHome));
+    const place = home !== null && isFree ? home : this.#take(length, alignment);
+    if (place === null) return null;
+    const at = place === home ? inHome : { start: place.start, sizeBytes: length };
+    place.mapped.push(at);
     try {
-      mapAt(address, spec, extent);
+      mapAt(this.#address + at.start, spec, extent);
     } catch (error) {
-      // What was there may be gone by now, and others must not be given addresses in our midst.
-      mapNothing(address, extent.length);
-      this.#places.give(start, extent.length);
+      this.#empty(place, at);
       throw error;
     }
-    return this.#mapping(start, extent.length, extent.before, spec);
+    return this.#mapping(place, at, before, spec);
   }
 
   /** Empty memory of the process's own, in whole pages; null when there is no room. */
   pages(sizeBytes: number): LinearMapping | null {
     const length = Math.ceil(sizeBytes / pageBytes) * pageBytes;
-    const start = this.#take(length, pageBytes);
-    if (start < 0) return null;
-    return this.#mapping(start, length, 0, { sizeBytes, writable: true });
+    const place = this.#take(length, pageBytes);
+    if (place === null) return null;
+    // A view of what was there before may have been stored into since.
+    mapNothing(this.#address + place.start, length);
+    place.mapped.push(place);
+    return this.#mapping(place, place, 0, { sizeBytes, writable: true });
   }
 
   /** Where there is room in this memory, there; else as `mapFile` does. */
   readonly mapper: Mapper = (spec) => this.map(spec) ?? mapFile(spec);
 
-  #mapping(start: number, length: number, before: number, spec: PieceSpec): LinearMapping {
+  #mapping(place: Place, at: Extent, before: number, spec: PieceSpec): LinearMapping {
     const { buffer } = this.memory;
-    const linear = start + before;
-    const pieces = cut(spec, (at, sizeBytes) => ({
-      start: at,
-      bytes: new Uint8Array(buffer, linear + at, sizeBytes),
-      linear: linear + at,
+    const linear = at.start + before;
+    const pieces = cut(spec, (start, sizeBytes) => ({
+      start,
+      bytes: new Uint8Array(buffer, linear + start, sizeBytes),
+      linear: linear + start,
     }));
-    const views = pieces.map(({ bytes }) => new WeakRef(bytes));
+    if (place.views.length >= manyViews) place.views = place.views.filter(isAround);
+    for (const { bytes } of pieces) place.views.push(new WeakRef(bytes));
     const { sizeBytes, writable } = spec;
-    return new LinearMapping({ linear, sizeBytes, writable }, pieces, () => {
-      mapNothing(this.#address + start, length);
-      this.#retired.push({ start, sizeBytes: length, views });
-    });
+    return new LinearMapping({ linear, sizeBytes, writable }, pieces, () => this.#empty(place, at));
+  }
+
+  /** Nothing of anybody's is there any more; and no hole, which somebody else could be given. */
+  #empty(place: Place, at: Extent): void {
+    mapNothing(this.#address + at.start, at.sizeBytes);
+    place.mapped.splice(place.mapped.indexOf(at), 1);
+    if (place.mapped.length === 0 && place.views.length === 0) this.#giveBack(place);
+  }
+
+  #giveBack(place: Place): void {
+    this.#taken.delete(place);
+    this.#places.give(place.start, place.sizeBytes);
+    for (const [key, home] of this.#homes) if (home === place) this.#homes.delete(key);
   }
 
   /**
-   * The start of a free part, or -1. Parts that were used wait until somebody needs them: then garbage
-   * is collected, which takes milliseconds, so that no client may have it done with each mapping.
+   * Where a file's writable mappings lie: each byte of it at the same place, however often a client
+   * maps it anew. A view that has outlived one mapping sees the same bytes by the next one, or zeros.
    */
-  #take(sizeBytes: number, alignment: number): number {
-    const start = this.#places.take(sizeBytes, alignment, this.#address);
-    if (start >= 0 || this.#retired.length === 0) return start;
+  #homeOf({ dev, ino, size }: Stats, alignment: number): Place | null {
+    const key = `${dev} ${ino}`;
+    const known = this.#homes.get(key) ?? null;
+    if (known !== null && known.sizeBytes >= size) return known;
+    const home = this.#take(Math.ceil(size / alignment) * alignment, alignment);
+    if (home !== null) this.#homes.set(key, home);
+    return home;
+  }
+
+  /** A free part, or null. Parts that were used wait until somebody needs them. */
+  #take(sizeBytes: number, alignment: number): Place | null {
+    if (sizeBytes > linearBytes - firstMapping) return null;
+    if (this.#taken.size >= manyPlaces && !this.#reclaim()) return null;
+    let start = this.#places.take(sizeBytes, alignment, this.#address);
+    if (start < 0 && this.#reclaim())
+      start = this.#places.take(sizeBytes, alignment, this.#address);
+    if (start < 0) return null;
+    const place = { start, sizeBytes, mapped: [], views: [] };
+    this.#taken.add(place);
+    return place;
+  }
+
+  /** Gives back the places that nobody sees; not at once again, as that takes milliseconds. */
+  #reclaim(): boolean {
     const now = performance.now();
-    if (now - this.#collectedAt < this.#collectEveryMs) return -1;
+    if (now - this.#collectedAt < this.#collectEveryMs) return false;
+    const empty = [...this.#taken].filter(({ mapped }) => mapped.length === 0);
+    if (empty.length === 0) return false;
     this.#collectedAt = now;
     collect();
-    this.#retired = this.#retired.filter((retired) => {
-      if (retired.views.some((view) => view.deref() !== undefined)) return true;
-      this.#places.give(retired.start, retired.sizeBytes);
-      return false;
-    });
-    return this.#places.take(sizeBytes, alignment, this.#address);
+    for (const place of empty) {
+      place.views = place.views.filter(isAround);
+      if (place.views.length === 0) this.#giveBack(place);
+    }
+    return true;
   }
 }
+
+const overlap = (one: Extent, other: Extent): boolean =>
+  one.start < other.start + other.sizeBytes && other.start < one.start + one.sizeBytes;
+
+const isAround = (view: WeakRef<Uint8Array>): boolean => view.deref() !== undefined;
 
 type PieceSpec = Pick<MapSpec, 'sizeBytes' | 'writable' | 'pieceBytes' | 'overlapBytes'>;
 

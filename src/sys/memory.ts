@@ -7,7 +7,7 @@
  * reaches nobody, and the file's memory is free. The addresses are unmapped when the last view has
  * been collected, in some turn of the thread's event loop.
  */
-import { fstatSync } from 'node:fs';
+import { fstatSync, type Stats } from 'node:fs';
 import { EINVAL, ENOMEM, SysError } from './errno.ts';
 import { closeFd, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK } from './fd.ts';
 import {
@@ -133,6 +133,7 @@ export type Extent = {
   readonly before: number;
   readonly length: number;
   readonly alignment: number;
+  readonly file: Stats;
 };
 
 /** Throws as `mapFile` does. Files of huge pages are mapped in whole ones; only what was asked for is ever seen. */
@@ -144,7 +145,8 @@ export function extentOf({ fd, offset, sizeBytes }: MapSpec): Extent {
   if (offset % pageBytes !== 0) throw new SysError('mmap', EINVAL, `offset ${offset}`);
   const alignment = Math.max(pageBytes, file.blksize);
   const before = offset % alignment;
-  return { before, length: Math.ceil((before + sizeBytes) / alignment) * alignment, alignment };
+  const length = Math.ceil((before + sizeBytes) / alignment) * alignment;
+  return { before, length, alignment, file };
 }
 
 /** Maps a file's extent, over whatever is at `at`, or anywhere if that is 0; returns where. */

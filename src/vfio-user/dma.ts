@@ -5,7 +5,7 @@
 import { type GuestMemory, maxDmaAddress, type RemoteDma } from '../pci/guest-memory.ts';
 import { EEXIST, EINVAL, ENOENT, ENOSPC, ENOTSUP, EPERM, SysError } from '../sys/errno.ts';
 import { F_SEAL_SHRINK, sealsOf } from '../sys/fd.ts';
-import { type Mapping, mapFile } from '../sys/memory.ts';
+import type { Mapper, Mapping } from '../sys/memory.ts';
 import type { Exchange } from './exchange.ts';
 import * as p from './protocol.ts';
 
@@ -24,6 +24,8 @@ const remotePieceBytes = 2 ** 30;
 export type DmaOptions = {
   /** Refuse memory whose file the client could still shrink: that would crash this process. */
   readonly requireSealedMemory: boolean;
+  /** What maps the files that clients pass. */
+  readonly mapper: Mapper;
 };
 
 /** One range as the client mapped it; nothing is mapped here when it passed no descriptor. */
@@ -64,9 +66,10 @@ export class DmaMaps {
     }
     if (this.#options.requireSealedMemory && (sealsOf(fd) & F_SEAL_SHRINK) === 0) return EPERM;
     try {
-      const mapping = mapFile({ fd, offset, sizeBytes: size, writable, pieceBytes, overlapBytes });
-      for (const { start, bytes } of mapping.pieces)
-        this.#memory.add({ iova: iova + start, memory: bytes, readable, writable });
+      const spec = { fd, offset, sizeBytes: size, writable, pieceBytes, overlapBytes };
+      const mapping = this.#options.mapper(spec);
+      for (const { start, bytes, linear } of mapping.pieces)
+        this.#memory.add({ iova: iova + start, memory: bytes, readable, writable, linear });
       this.#maps.set(iova, { sizeBytes: size, mapping });
       return 0;
     } catch (error) {

@@ -5,6 +5,7 @@
 import type { Diagnostics } from '../lib/diagnostics.ts';
 import type { Interrupts, PciFunction } from '../pci/function.ts';
 import { GuestMemory } from '../pci/guest-memory.ts';
+import { mapFile } from '../sys/memory.ts';
 import { Irqs } from './irqs.ts';
 import { Session, type SessionHooks, type SessionOptions } from './session.ts';
 import type { Transport } from './transport.ts';
@@ -15,6 +16,7 @@ const defaults: SessionOptions = {
   patienceMs: 500,
   writeMultiple: false,
   requireSealedMemory: false,
+  mapper: mapFile,
 };
 
 export class VfioUserEndpoint {

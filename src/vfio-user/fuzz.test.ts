@@ -7,7 +7,8 @@ import type { Prng } from '../lib/prng.ts';
 import { seeded } from '../lib/testing-seed.ts';
 import { createEventFd } from '../sys/eventfd.ts';
 import { closeFd } from '../sys/fd.ts';
-import { createSharedMemory } from '../sys/memory.ts';
+import { LinearMemory } from '../sys/linear-memory.ts';
+import { createSharedMemory, mapFile } from '../sys/memory.ts';
 import { socketPair } from '../sys/socket.ts';
 import * as p from './protocol.ts';
 import { payloadOf, type TestClient } from './testing-client.ts';
@@ -22,6 +23,7 @@ const window = { iova: 0x10_0000, offset: 0x4000, size: 0x4000 };
 const readOnly = { iova: 0x20_0000, offset: 0x8000, size: 0x4000 };
 const canary = 0xc5;
 
+const linear = new LinearMemory();
 const guest = createSharedMemory('guest', guestBytes);
 const playground = createSharedMemory('playground', 0x10000);
 const eventfds = Array.from({ length: 4 }, createEventFd);
@@ -35,7 +37,9 @@ class Fuzzer {
 
   constructor(random: Prng) {
     this.#random = random;
-    this.harness = new Harness({ mappedBar: true, patienceMs: 1, writeMultiple: random.oneIn(2) });
+    const mapper = random.oneIn(2) ? mapFile : linear.mapper;
+    const writeMultiple = random.oneIn(2);
+    this.harness = new Harness({ mappedBar: true, patienceMs: 1, writeMultiple, mapper });
     this.harness.fn.onWrite = () => this.#useMemory();
     this.client = this.#connect();
   }

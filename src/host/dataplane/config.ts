@@ -22,12 +22,17 @@ export type VpcNetwork = {
   readonly resolver?: string;
 };
 
+/** `auto`: guests and tables lie where the fast path finds them, if that can be had. */
+export type FastPathChoice = 'auto' | 'off';
+
 export type DataplaneConfig = (EthernetNetwork | VpcNetwork) & {
   readonly functions: readonly FunctionConfig[];
   /** Threads that they are spread over; 1 if absent. */
   readonly workers?: number;
   /** Where to write a capture; each worker but the first writes one of its own beside it. */
   readonly pcap?: string;
+  /** `auto` if absent. */
+  readonly fastPath?: FastPathChoice;
   /** Tell about admin commands, resets and so on. */
   readonly trace: boolean;
 };
@@ -39,6 +44,8 @@ export type DataplaneEvent =
       /** By function: of its port, and its own. */
       readonly counters: Readonly<Record<string, readonly SharedCounts[]>>;
     }
+  /** A worker does without linear memory, and so without a fast path; why. */
+  | { readonly kind: 'no-linear-memory'; readonly why: string }
   | { readonly kind: 'attached' | 'detached'; readonly function: string }
   | {
       readonly kind: 'refusal';

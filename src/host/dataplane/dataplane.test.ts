@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { VpcModel } from '../../vpc/model.ts';
 import { defaultPlan } from '../../vpc/plan.ts';
 import { parseVpc } from '../vpc/load.ts';
-import type { DataplaneConfig } from './config.ts';
+import type { DataplaneConfig, DataplaneEvent } from './config.ts';
 import { Dataplane } from './dataplane.ts';
 
 const vpc = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
@@ -15,15 +15,17 @@ const vpc = parseVpc('vpc: {}\ninstances: { a: {}, b: {} }', 'lab.yaml');
 const contradiction: VpcModel = { ...vpc, vpcs: vpc.vpcs.map((one) => ({ ...one, cidrs: [] })) };
 
 async function running(
-  network: ({ vpc: VpcModel } | { plan: typeof defaultPlan }) & { workers?: number },
+  network: ({ vpc: VpcModel } | { plan: typeof defaultPlan }) &
+    Pick<DataplaneConfig, 'fastPath' | 'workers'>,
   work: (dataplane: Dataplane) => Promise<void>,
+  listener?: (event: DataplaneEvent) => void,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'virtfn-test-'));
   const functions: DataplaneConfig['functions'] = vpc.interfaces.map(({ id, mac }) => {
     return { name: id, model: 'ena', socket: join(directory, `${id}.sock`), mac, linkMbps: 10_000 };
   });
   try {
-    const dataplane = await Dataplane.start({ ...network, functions, trace: false });
+    const dataplane = await Dataplane.start({ ...network, functions, trace: false }, listener);
     await work(dataplane).finally(() => dataplane.close());
   } finally {
     rmSync(directory, { recursive: true });
@@ -70,4 +72,15 @@ test('who waits for a model hears that the data plane has ended', async () => {
     await dataplane.close();
     await assert.rejects(dataplane.setVpc(vpc), /has ended/);
   });
+});
+
+test('who switches the fast path off hears that there is no linear memory, and why', async () => {
+  const whys: string[] = [];
+  const hear = (event: DataplaneEvent): void => {
+    if (event.kind === 'no-linear-memory') whys.push(event.why);
+  };
+  await running({ vpc }, async () => {}, hear);
+  assert.deepEqual(whys, []);
+  await running({ vpc, fastPath: 'off' }, async () => {}, hear);
+  assert.deepEqual(whys, ['the fast path is switched off']);
 });

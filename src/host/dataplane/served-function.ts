@@ -7,7 +7,7 @@ import { parseIpv4 } from '../../net/ipv4.ts';
 import type { FunctionHost } from '../../pci/function.ts';
 import type { PortOptions, SwitchPort } from '../../switch/port.ts';
 import type { Switch } from '../../switch/switch.ts';
-import { createSharedMemory } from '../../sys/memory.ts';
+import { createSharedMemory, type Mapper } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
 import { VfioUserEndpoint } from '../../vfio-user/endpoint.ts';
 import { createServer, type VfioUserServer } from '../../vfio-user/server.ts';
@@ -26,6 +26,8 @@ export type Shared = {
   readonly poller: Poller;
   readonly trace: boolean;
   readonly allowances: InstanceAllowances;
+  /** What maps guests' memory; as usual if absent. */
+  readonly mapper?: Mapper;
   /** Absent in a VPC, where addresses belong to network interfaces. */
   readonly plan?: NetworkPlan;
 };
@@ -70,7 +72,10 @@ export class ServedFunction {
     this.#diagnostics = diagnostics;
     this.port = shared.network.addPort(portOf(config, shared.plan));
     this.#allowances.join(config, this.port);
-    const endpoint = new VfioUserEndpoint({ diagnostics });
+    const endpoint = new VfioUserEndpoint({
+      diagnostics,
+      ...(shared.mapper !== undefined && { mapper: shared.mapper }),
+    });
     const host: FunctionHost = {
       memory: endpoint.memory,
       interrupts: endpoint.interrupts,

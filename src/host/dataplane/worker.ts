@@ -23,6 +23,7 @@ import { askForShortTurns } from '../../sys/scheduling.ts';
 import { InstanceAllowances } from './allowances.ts';
 import { captureOf } from './captures.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
+import { openLinearMemory } from './linear.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
 import { portOf, ServedFunction } from './served-function.ts';
 import { WorkerTrunks } from './trunk-lines.ts';
@@ -63,7 +64,12 @@ class DataplaneWorker {
     this.#control = control;
     this.#clock = new MonotonicClock(data.origin);
     this.#trunks = new WorkerTrunks(data.lines, this.#poller);
-    this.#network = createNetwork(config, this.#clock, { trunks: this.#trunks.to });
+    const { linear, without } = openLinearMemory(config.fastPath);
+    if (without !== null) this.#tell({ kind: 'no-linear-memory', why: without });
+    this.#network = createNetwork(config, this.#clock, {
+      trunks: this.#trunks.to,
+      ...(linear !== null && { arena: linear }),
+    });
     this.#closeOutside = this.#network.openOutside(this.#poller);
     const network = this.#network.switch;
     this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap, number);
@@ -74,6 +80,7 @@ class DataplaneWorker {
     const shared = {
       ...{ network, clock: this.#clock, poller: this.#poller, trace, allowances },
       ...plan,
+      ...(linear !== null && { mapper: linear.mapper }),
     };
     /** Every worker has all ports, under the same numbers. */
     const elsewhere: SwitchPort[] = [];
