@@ -82,10 +82,10 @@ test('what could be read in two ways is refused, each by its status', () => {
 });
 
 test('hostile heads are read in the time of their length, and never throw', () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   for (const filler of [' ', '\t', 'a', ':', '%41', '\r\n', 'x: y\r\n'])
     parse(`GET / HTTP/1.1\r\nHost: a\r\nX: ${filler.repeat(8000)}x\r\n\r\n`);
-  assert.ok(performance.now() - began < 1000);
+  assert.ok(process.cpuUsage(began).user < 1e6, 'a second of CPU time');
 });
 
 seeded('a request with wrong bytes is parsed or gets a status', (random) => {
