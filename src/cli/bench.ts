@@ -28,6 +28,7 @@ Parts:
   limits     what one core can tell another, and how soon
   path       driver to driver through functions and switch: sizes, flows, functions
   peers      the path beside Open vSwitch with DPDK, DPDK's drivers, and Linux's own routing
+  workers    two threads of the data plane beside one, in real time
   latency    frames' time on their way at half load, with the collector's pauses
   guests     ENA, 82599 VF and QEMU's own NICs between two Linux guests
 

@@ -14,17 +14,19 @@ import { latencyGroup } from './part-latency.ts';
 import { limitGroups } from './part-limits.ts';
 import { pathGroups } from './part-path.ts';
 import { peerGroups } from './part-peers.ts';
+import { workersGroup } from './part-workers.ts';
 import type { Group, Site } from './parts.ts';
 import { type NamedRatio, ratiosOf } from './ratios.ts';
 import { judge, type TargetResult } from './targets.ts';
 import { type Absence, type Contender, measureByTurns, type Outcome } from './turns.ts';
 
-export const PARTS = ['limits', 'path', 'peers', 'latency', 'guests'] as const;
+export const PARTS = ['limits', 'path', 'workers', 'peers', 'latency', 'guests'] as const;
 export type Part = (typeof PARTS)[number];
 
 const groupsOf: Readonly<Record<Exclude<Part, 'guests'>, readonly Group[]>> = {
   limits: limitGroups,
   path: pathGroups,
+  workers: [workersGroup],
   peers: peerGroups,
   latency: [latencyGroup],
 };

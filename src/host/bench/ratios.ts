@@ -113,6 +113,20 @@ const pairs: readonly Pair[] = [
     ),
     [`linux.path.vpc.${bytes}`, `linux.udp.${bytes}`, `VPC, ${bytes} B, to Linux`, 'peer'],
   ]),
+  ...['', '.1500'].flatMap((suffix): Pair[] =>
+    (
+      [
+        ['workers.2', 'half across'],
+        ['workers.2.within', 'each its own'],
+        ['workers.2.across', 'all across'],
+      ] as const
+    ).map(
+      ([id, title]): Pair => [
+        ...([`${id}${suffix}`, `workers.1${suffix}`] as const),
+        ...([`two workers to one, ${title}, ${suffix === '' ? 64 : 1500} B`, 'peer'] as const),
+      ],
+    ),
+  ),
   ...guestFigures.flatMap(([metric, title]) =>
     guestPeers.map(
       (nic): Pair => [
