@@ -44,3 +44,24 @@ test('a real clock reports how long its owner may sleep', () => {
   assert.ok(ran);
   assert.ok(sleep > 0 && sleep <= 600_000 * nsPerMs, String(sleep));
 });
+
+test('timers that were cancelled wake nobody, wherever they stood', () => {
+  const clock = new MonotonicClock();
+  const timers = [300, 100, 200, 400].map((ms) => clock.after(ms * nsPerMs, () => assert.fail()));
+  for (const i of [2, 1]) timers[i]?.cancel(); // one in the middle, then the first
+  assert.ok(clock.runDue() > 250 * nsPerMs);
+  for (const timer of timers) timer.cancel();
+  assert.equal(clock.runDue(), Infinity);
+});
+
+test('a clock that is read says the same as one that is asked', () => {
+  const clock = new VirtualClock();
+  const time = new Float64Array(1);
+  clock.advance(7);
+  clock.read(time);
+  assert.equal(time[0], 7);
+  const real = new MonotonicClock();
+  const before = real.now();
+  real.read(time);
+  assert.ok(before <= (time[0] as number) && (time[0] as number) <= real.now());
+});

@@ -11,6 +11,8 @@ export interface Clock {
   readonly epochNs: bigint;
   /** Nanoseconds since the clock's start. */
   now(): number;
+  /** The same into `into[0]`, for whoever asks often: a number that is returned may be an object. */
+  read(into: Float64Array): void;
   /** Calls `action` once, `delayNs` from now. */
   after(delayNs: number, action: () => void): Timer;
 }
@@ -22,6 +24,8 @@ type Entry = { readonly at: number; readonly order: number; action: (() => void)
 
 /** A binary heap of deadlines; entries that share a deadline run in the order they were set. */
 export class TimerQueue {
+  /** The first deadline, or Infinity; in an array, as `Clock.read` has it. */
+  readonly first = new Float64Array([Infinity]);
   readonly #heap: Entry[] = [];
   #order = 0;
 
@@ -29,29 +33,28 @@ export class TimerQueue {
     const entry: Entry = { at, order: this.#order++, action };
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
+    this.#note();
     return {
       cancel: () => {
         entry.action = null;
+        this.#dropCancelled();
       },
     };
   }
 
-  /** The next deadline, or Infinity. */
-  next(): number {
+  /** Takes the first entry out and runs it. */
+  runFirst(): void {
+    const { action } = this.#pop();
     this.#dropCancelled();
-    return this.#heap[0]?.at ?? Infinity;
-  }
-
-  /** Runs the first entry that is due at `now`; false when none is. */
-  runOne(now: number): boolean {
-    if (this.next() > now) return false;
-    const action = this.#pop().action;
     action?.();
-    return true;
   }
 
   #dropCancelled(): void {
-    while (this.#heap.length > 0 && (this.#heap[0] as Entry).action === null) this.#pop();
+    while (this.#heap[0]?.action === null) this.#pop();
+  }
+
+  #note(): void {
+    this.first[0] = this.#heap[0]?.at ?? Infinity;
   }
 
   #before(i: number, j: number): boolean {
@@ -78,13 +81,21 @@ export class TimerQueue {
   #pop(): Entry {
     const top = this.#heap[0] as Entry;
     const last = this.#heap.pop() as Entry;
-    if (this.#heap.length === 0) return top;
-    this.#heap[0] = last;
+    if (this.#heap.length > 0) {
+      this.#heap[0] = last;
+      this.#down();
+    }
+    this.#note();
+    return top;
+  }
+
+  #down(): void {
+    const { length } = this.#heap;
     for (let i = 0; ; ) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2])
-        if (child < this.#heap.length && this.#before(child, least)) least = child;
-      if (least === i) return top;
+      const child = 2 * i + 1;
+      let least = child < length && this.#before(child, i) ? child : i;
+      if (child + 1 < length && this.#before(child + 1, least)) least = child + 1;
+      if (least === i) return;
       this.#swap(i, least);
       i = least;
     }
@@ -109,6 +120,7 @@ export class MonotonicClock implements Clock {
   readonly #startSeconds: number;
   readonly #startNs: number;
   readonly #timers = new TimerQueue();
+  readonly #time = new Float64Array(1);
 
   /** Time 0 is now unless told. */
   constructor({ epochNs, seconds, ns }: ClockOrigin = clockOrigin()) {
@@ -123,16 +135,27 @@ export class MonotonicClock implements Clock {
     return (seconds - this.#startSeconds) * nsPerSecond + (ns - this.#startNs);
   }
 
+  read(into: Float64Array): void {
+    const [seconds, ns] = process.hrtime();
+    into[0] = (seconds - this.#startSeconds) * nsPerSecond + (ns - this.#startNs);
+  }
+
   after(delayNs: number, action: () => void): Timer {
     return this.#timers.add(this.now() + delayNs, action);
   }
 
   /** Runs what is due, then returns the nanoseconds until the next deadline (or Infinity). */
   runDue(): number {
-    const now = this.now();
-    // Timers set by a timer for "now" wait for the next turn: the work per turn is bounded.
-    while (this.#timers.runOne(now));
-    return Math.max(0, this.#timers.next() - this.now());
+    const time = this.#time;
+    const { first } = this.#timers;
+    this.read(time);
+    const now = time[0] as number;
+    if ((first[0] as number) <= now) {
+      // Timers set by a timer for "now" wait for the next turn: the work per turn is bounded.
+      while ((first[0] as number) <= now) this.#timers.runFirst();
+      this.read(time);
+    }
+    return Math.max(0, (first[0] as number) - (time[0] as number));
   }
 }
 
@@ -146,6 +169,10 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  read(into: Float64Array): void {
+    into[0] = this.#now;
+  }
+
   after(delayNs: number, action: () => void): Timer {
     return this.#timers.add(this.#now + delayNs, action);
   }
@@ -153,9 +180,10 @@ export class VirtualClock implements Clock {
   /** Lets `ns` pass; every timer runs at exactly its own time. */
   advance(ns: number): void {
     const end = this.#now + ns;
-    for (let at = this.#timers.next(); at <= end; at = this.#timers.next()) {
-      this.#now = at;
-      this.#timers.runOne(at);
+    const { first } = this.#timers;
+    while ((first[0] as number) <= end) {
+      this.#now = first[0] as number;
+      this.#timers.runFirst();
     }
     this.#now = end;
   }

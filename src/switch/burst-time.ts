@@ -17,7 +17,7 @@ export class BurstTime {
   tick(): void {
     if (this.#isKnown) return;
     this.#isKnown = true;
-    this.ns[0] = this.#clock.now();
+    this.#clock.read(this.ns);
   }
 
   now(): number {

@@ -56,8 +56,9 @@ class DataplaneWorker {
   readonly #capture: PcapngWriter | null;
   readonly #tracers = new Map<number, VerdictTap>();
   #closing = false;
-  /** When a mapped doorbell was last rung. */
-  #lastWork = 0;
+  /** Now, and when a mapped doorbell was last rung; as fields they would be objects, new in each turn. */
+  readonly #now = new Float64Array(1);
+  readonly #lastWork = new Float64Array(1);
 
   constructor(control: MessagePort, data: WorkerData) {
     const { config, wakeFd, number } = data;
@@ -108,10 +109,11 @@ class DataplaneWorker {
     let breath = 0;
     while (!this.#closing) {
       const dueMs = Math.min(this.#clock.runDue() / nsPerMs, breathEveryMs);
-      const sleepMs = Math.min(dueMs, this.#poll(this.#clock.now()));
+      const sleepMs = Math.min(dueMs, this.#poll());
       this.#poller.wait(sleepMs > 0 && this.#trunks.sleep() ? sleepMs : 0);
       if (sleepMs > 0) this.#trunks.wake();
-      const now = this.#clock.now();
+      this.#clock.read(this.#now);
+      const now = this.#now[0] as number;
       if (now - breath < breathEveryMs * nsPerMs) continue;
       breath = now;
       this.#capture?.flush();
@@ -127,7 +129,9 @@ class DataplaneWorker {
    * Rings mapped doorbells and takes what other workers have sent, while there is something; returns
    * how long the loop may sleep then.
    */
-  #poll(start: number): number {
+  #poll(): number {
+    this.#clock.read(this.#now);
+    const start = this.#now[0] as number;
     let polled = false;
     let rung = false;
     let crossed = false;
@@ -144,8 +148,8 @@ class DataplaneWorker {
     }
     if (crossed) return 0;
     if (!polled) return Infinity;
-    if (rung) this.#lastWork = start;
-    const idleMs = (start - this.#lastWork) / nsPerMs;
+    if (rung) this.#lastWork[0] = start;
+    const idleMs = (start - (this.#lastWork[0] as number)) / nsPerMs;
     if (idleMs < spinMs) return 0;
     return idleMs < dozeMs ? napMs : breathMs;
   }

@@ -57,7 +57,10 @@ export class Gate {
   /** Whether a frame goes at once, and has paid; false: `judge` has to be asked. */
   passes(bytes: number, packets: number, now: number): boolean {
     const short = this.#short;
-    if ((this.#tab.gate !== this || short[at.time] !== now) && !this.#begin(now)) return false;
+    if (this.#tab.gate !== this || short[at.time] !== now) {
+      short[at.time] = now; // not as an argument, which would be an object
+      if (!this.#begin()) return false;
+    }
     const bytesLeft = short[at.bytes] as number;
     const packetsLeft = short[at.packets] as number;
     if (!(bytesLeft > 0 && packetsLeft > 0)) return false;
@@ -71,7 +74,10 @@ export class Gate {
     const short = this.#short;
     const tab = this.#tab;
     if (tab.isLent) return false;
-    if ((tab.gate !== this || short[at.time] !== now) && !this.#begin(now)) return false;
+    if (tab.gate !== this || short[at.time] !== now) {
+      short[at.time] = now;
+      if (!this.#begin()) return false;
+    }
     loan.bytesLeft = short[at.bytes] as number;
     loan.packetsLeft = short[at.packets] as number;
     if (loan.bytesLeft <= 0 || loan.packetsLeft <= 0) return false;
@@ -100,17 +106,17 @@ export class Gate {
     this.#flows?.take(bytes);
   }
 
-  /** Looks at the meters for a burst; false: one of them has nothing left. */
-  #begin(now: number): boolean {
+  /** Looks at the meters for a burst that has just got its time; false: one has nothing left. */
+  #begin(): boolean {
     this.#tab.settle();
+    const short = this.#short;
+    const now = short[at.time] as number;
     let bytes = unlimited;
     for (let i = 0; i < this.bytes.length; i++)
       bytes = Math.min(bytes, left(this.bytes[i] as Meter, now));
     if (this.#flows !== null) bytes = Math.min(bytes, left(this.#flows, now));
     const packets = this.packets === null ? unlimited : left(this.packets, now);
     if (bytes <= 0 || packets <= 0) return false;
-    const short = this.#short;
-    short[at.time] = now;
     short[at.bytes] = bytes;
     short[at.packets] = packets;
     short[at.allBytes] = bytes;
