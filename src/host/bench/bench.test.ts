@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Figure, ratioOf, spreadOf } from './figures.ts';
+import { Histogram } from './histogram.ts';
 import { between } from './history.ts';
+import { limitedByGuests } from './own.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
 import { SwitchBed } from './switch-bed.ts';
 import { judge, verdictOn } from './targets.ts';
@@ -101,6 +103,25 @@ test('TCP in guests is judged by frames that stay whole, and the default profile
     ['tcp1.ab.whole/virtio', 4.5, 'aim'],
   );
   assert.deepEqual([tcp?.beside?.who, tcp?.beside?.ratio.median], ['default profile', 2]);
+});
+
+test('where real time is far behind, the data plane was not what was measured, and that is told', () => {
+  const ids = [
+    ...[figure('path.a', [10]), figure('path.a.real', [8.9]), figure('path.b', [10])],
+    ...[figure('path.b.real', [9.1]), figure('c', [1])],
+  ];
+  assert.deepEqual(limitedByGuests(new Map(ids.map((one) => [one.id, one]))), ['path.a (g)']);
+});
+
+test('a percentile of a histogram is right within 2 %, and the longest of all is kept', () => {
+  const [one, all] = [new Histogram(), new Histogram()];
+  for (let ns = 1; ns <= 10_000; ns++) one.add(ns);
+  all.merge(one.counts, one.max);
+  assert.equal(all.max, 10_000);
+  for (const percent of [50, 99, 99.9]) {
+    const found = all.percentile(percent) / (percent * 100);
+    assert.ok(found >= 1 && found < 1.021, `${percent} %: ${found}`);
+  }
 });
 
 test('recorded tables replace what stands between the marks, and nothing else', () => {

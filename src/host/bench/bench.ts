@@ -137,7 +137,7 @@ function notesOn(figures: ReadonlyMap<string, Figure>): string[] {
   const limited = limitedByGuests(figures);
   if (limited.length === 0) return [];
   return [
-    `In these the data plane's core was idle for a tenth of the time or more, so that real time is behind: ${limited.join('; ')}.`,
+    `For a tenth of the time or more the data plane's thread had nothing to do, or no core, in: ${limited.join('; ')}.`,
   ];
 }
 

@@ -43,14 +43,14 @@ export async function pathContender(
 }
 
 const realTime = 'real';
-/** Less of the time than this the data plane's core had something to do. */
+/** So much of the time the data plane's core has something to do, if it is what is measured. */
 const keptBusy = 0.9;
 
-/** Titles of the figures in which the guests' thread was slower than what it was to measure. */
+/** Where it had not: the guests' thread was slower than what it was to measure, or others had a core. */
 export const limitedByGuests = (figures: ReadonlyMap<string, Figure>): string[] =>
-  [...figures.values()].flatMap(({ id, title, median }) => {
+  [...figures.values()].flatMap(({ id, group, title, median }) => {
     const real = figures.get(`${id}.${realTime}`);
-    return real === undefined || real.median >= keptBusy * median ? [] : [title];
+    return real === undefined || real.median >= keptBusy * median ? [] : [`${title} (${group})`];
   });
 
 /** The same with drivers, functions and switch in one thread. */
