@@ -6,6 +6,7 @@ import { parseMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
 import type { FunctionHost } from '../../pci/function.ts';
 import type { PortOptions, SwitchPort } from '../../switch/port.ts';
+import { counter } from '../../switch/port-counters.ts';
 import type { Switch } from '../../switch/switch.ts';
 import { createSharedMemory, type Mapper } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
@@ -110,6 +111,11 @@ export class ServedFunction {
   /** A guest is there whose doorbells have to be polled. */
   get polls(): boolean {
     return this.#attached && this.#model.polls;
+  }
+
+  /** Frames that its guest was given so far. */
+  get received(): number {
+    return this.port.values[counter.rxFrames] as number;
   }
 
   poll(): boolean {

@@ -24,21 +24,13 @@ import { InstanceAllowances } from './allowances.ts';
 import { captureOf } from './captures.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
 import { openLinearMemory } from './linear.ts';
+import { napMs } from './nap.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
 import { portOf, ServedFunction } from './served-function.ts';
 import { WorkerTrunks } from './trunk-lines.ts';
 import type { WorkerData } from './worker-thread.ts';
 
 const breathEveryMs = 200;
-/**
- * Mapped doorbells make no sound. After work the loop spins for `spinMs`, then looks every `napMs`
- * and, when nothing has come for `dozeMs`, every `breathMs`: an idle guest costs next to nothing,
- * and its first frame waits that long.
- */
-const spinMs = 0.05;
-const napMs = 0.05;
-const dozeMs = 100;
-const breathMs = 1;
 const pollsPerTurn = 64;
 /** The least that the kernel takes. */
 const shortTurnNs = 100_000;
@@ -56,9 +48,11 @@ class DataplaneWorker {
   readonly #capture: PcapngWriter | null;
   readonly #tracers = new Map<number, VerdictTap>();
   #closing = false;
-  /** Now, and when a mapped doorbell was last rung; as fields they would be objects, new in each turn. */
+  /** Now, and when there was work for a polled guest last; as fields they would be objects, new in each turn. */
   readonly #now = new Float64Array(1);
   readonly #lastWork = new Float64Array(1);
+  /** Frames that have come for those guests. */
+  readonly #received = new Float64Array(1);
 
   constructor(control: MessagePort, data: WorkerData) {
     const { config, wakeFd, number } = data;
@@ -135,12 +129,15 @@ class DataplaneWorker {
     let polled = false;
     let rung = false;
     let crossed = false;
+    let received = 0;
     for (let i = 0; i < pollsPerTurn; i++) {
       crossed = this.#trunks.serve(this.#network.switch);
       let now = crossed;
+      received = 0;
       for (const fn of this.#functions) {
         if (!fn.polls) continue;
         polled = true;
+        received += fn.received;
         if (fn.poll()) now = true;
       }
       if (!now) break;
@@ -148,10 +145,9 @@ class DataplaneWorker {
     }
     if (crossed) return 0;
     if (!polled) return Infinity;
-    if (rung) this.#lastWork[0] = start;
-    const idleMs = (start - (this.#lastWork[0] as number)) / nsPerMs;
-    if (idleMs < spinMs) return 0;
-    return idleMs < dozeMs ? napMs : breathMs;
+    if (rung || received !== this.#received[0]) this.#lastWork[0] = start;
+    this.#received[0] = received;
+    return napMs((start - (this.#lastWork[0] as number)) / nsPerMs);
   }
 
   #obey(): void {
