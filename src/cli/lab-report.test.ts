@@ -17,12 +17,13 @@ const report: LabReport = {
   machine: {
     ...{ cpu: 'CPU', cores: 2, kernel: '6.1', node: '20.20.2', qemu: '11.1.3' },
     ...{ accelerator: 'tcg', accelerator_reason: 'as asked for', guest_kernel: '6.12' },
+    access_reason: '2 cores are not enough',
   },
   instances: ['a', 'b'].map((name, i) => {
     return {
       ...{ name, type: 'c6i.large', nic: 'ena', driver: 'ena', driver_version: '6.12' },
       ...{ interface: 'eth0', pci: '0000:01:00.0', mac: '02:00:00:00:00:01', link_mbps: 12500 },
-      ...{ address: `10.0.0.1${i}`, mtu: 9001, kernel: '6.12', cpus: 1 },
+      ...{ address: `10.0.0.1${i}`, mtu: 9001, kernel: '6.12', cpus: 1, access: 'posted' },
     };
   }),
   measured: { from: 'a', to: 'b', transport: 'tcp', rounds: 3, seconds: 1, pings: 250, mtu: 1500 },
@@ -42,6 +43,12 @@ test('what the link claims and what was reached are separate columns', () => {
     'ena       12.5 Gbps   1.50 Gbps    1.20 Gbps  60.0 kpps  0.420 / 1.50 ms             1.25 s',
     'virtio      unknown   0.75 Gbps    1.20 Gbps     failed  0.420 / 1.50 ms             1.25 s',
   ]);
+});
+
+test('how doorbells are rung is told, and why', () => {
+  assert.match(renderReport(report).join('\n'), /Doorbells are posted: 2 cores are not enough\./);
+  const machine = { ...report.machine, access_reason: null };
+  assert.match(renderReport({ ...report, machine }).join('\n'), /Doorbells are posted\.$/m);
 });
 
 test('a number that is missing says why, claims nothing, and the lab has failed', () => {

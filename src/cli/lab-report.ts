@@ -142,14 +142,17 @@ const NAMES: Record<Nic, string> = {
 
 const nameOf = (nic: Nic): string => NAMES[nic];
 
-function conditions({ machine, measured, comparison, notes }: LabReport): string[] {
+function conditions({ machine, instances, measured, comparison, notes }: LabReport): string[] {
   const host = `${machine.cpu}, ${machine.cores} cores`;
   const qemu =
     machine.qemu === null
       ? 'guests in this process'
       : `QEMU ${machine.qemu} with ${machine.accelerator === 'kvm' ? 'KVM' : 'TCG (emulated CPUs)'}`;
+  const ways = [...new Set(instances.map(({ access }) => access))].join(', ');
+  const why = machine.access_reason === null ? '' : `: ${machine.access_reason}`;
   const lines = [
     `On ${host}, Linux ${machine.kernel}, Node ${machine.node}, ${qemu}.`,
+    `Doorbells are ${ways}${why}.`,
     ...(measured === null ? [] : [speedConditions(measured, comparison)]),
   ];
   return [...lines, ...notes.map((note) => `Note: ${note}`)];

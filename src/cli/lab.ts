@@ -8,6 +8,7 @@ import { shownLimits } from '../host/lab/limits.ts';
 import { isComplete } from '../host/lab/report.ts';
 import { defaultTopology, type Topology } from '../host/lab/topology.ts';
 import { TopologyError } from '../host/lab/topology-error.ts';
+import { ACCESS_CHOICES, type AccessChoice } from '../host/nic/access.ts';
 import { profileProblem } from '../host/nic/of-type.ts';
 import { parseLab } from '../host/vpc/load.ts';
 import { hasEfa } from '../vpc/check-efa.ts';
@@ -29,6 +30,7 @@ type LabOptions = {
   pcap?: string;
   workers: number;
   profile?: string;
+  access?: AccessChoice;
   accel: 'auto' | 'kvm' | 'tcg';
   guest: 'linux' | 'reference';
   compare: boolean;
@@ -51,8 +53,10 @@ A topology is YAML:
       kernel: "6.12"      a series of the distribution, or a path (with image)
       image: disk.qcow2   a cloud image of your own, qcow2 or raw; nothing is written to it
       mac, address        chosen if absent
-      profile: nitro-v5   generation of the card; type: that of the instance type
-      access: posted      how the guest rings doorbells: posted, llq or polled
+      profile: nitro-v5   generation of the card; type: that of the instance type; large-receive:
+                          bulk TCP at its fastest, for guests that forward nothing
+      access: auto        how the guest rings doorbells: posted, llq or polled; auto: polled
+                          where the machine has a core to spare for it
       ena-express: tcp    ENA Express, for types that have it; udp: for UDP too
       limits: none        or others than the type's: { bandwidthGbps: 0.2, packetsPerSecond: 10000 }
       memory, cpus        MiB and number; of the lab's guest, not the type's
@@ -72,6 +76,7 @@ Examples:
   $ virtfn lab examples/two-instances.yaml --keep
   $ virtfn lab examples/three-tier-vpc.yaml --keep
   $ virtfn lab --json | jq .comparison
+  $ virtfn lab --profile large-receive    bulk TCP with segments kept together: see the ENA README
   $ virtfn lab --guest reference          no QEMU: guests in this process`;
 
 export function defineLab(command: Command, exit: (code: number) => void): void {
@@ -98,6 +103,12 @@ export function defineLab(command: Command, exit: (code: number) => void): void 
     .option(
       '--profile <name>',
       "every function's generation, like nitro-v5; type: that of its instance type",
+    )
+    .addOption(
+      new Option(
+        '--access <how>',
+        'how guests ring doorbells; auto: by the cores there are',
+      ).choices(ACCESS_CHOICES),
     )
     .addOption(accelOption())
     .addOption(
@@ -216,7 +227,7 @@ function invocation(): string {
 function topologyOf(file: string | undefined, options: LabOptions): Topology {
   const types = InstanceTypes.load();
   const topology = file === undefined ? defaultTopology(types) : readTopology(file, types);
-  const { image, kernel, profile, compare } = options;
+  const { image, kernel, profile, access, compare } = options;
   for (const { name, type, nic } of profile === undefined ? [] : topology.instances) {
     const problem = profileProblem(profile ?? '', types.get(type), nic);
     if (problem !== undefined) throw new UsageError(`--profile ${profile} for ${name}: ${problem}`);
@@ -229,6 +240,7 @@ function topologyOf(file: string | undefined, options: LabOptions): Topology {
         ...(image !== undefined && { image }),
         ...(kernel !== undefined && { kernel }),
         ...(profile !== undefined && { profile }),
+        ...(access !== undefined && { access }),
         ...(!options.limits && { limits: null }),
       };
     }),

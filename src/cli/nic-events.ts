@@ -16,9 +16,12 @@ export interface Teller {
 /** One JSON object a line: the data plane's events, with the time; `ready` names the functions. */
 export class JsonTeller implements Teller {
   readonly #functions: readonly ChosenFunction[];
+  readonly #accessReason: string | null;
 
-  constructor(functions: readonly ChosenFunction[]) {
+  /** `accessReason`: why doorbells are rung as they are; null: somebody said how. */
+  constructor(functions: readonly ChosenFunction[], accessReason: string | null) {
     this.#functions = functions;
+    this.#accessReason = accessReason;
   }
 
   event(event: DataplaneEvent): void {
@@ -29,7 +32,7 @@ export class JsonTeller implements Teller {
     const functions = this.#functions.map((fn) => {
       return { ...fn, qemu: qemuArguments(fn) };
     });
-    this.#line({ kind: 'ready', functions });
+    this.#line({ kind: 'ready', functions, access_reason: this.#accessReason });
   }
 
   counters(counters: Counters): void {
@@ -49,9 +52,11 @@ export class TextTeller implements Teller {
   readonly #functions: readonly ChosenFunction[];
   readonly #paint: Paint = paintFor(process.stdout);
   readonly #start = performance.now();
+  readonly #accessReason: string | null;
 
-  constructor(functions: readonly ChosenFunction[]) {
+  constructor(functions: readonly ChosenFunction[], accessReason: string | null) {
     this.#functions = functions;
+    this.#accessReason = accessReason;
   }
 
   event(event: DataplaneEvent): void {
@@ -106,6 +111,9 @@ export class TextTeller implements Teller {
         console.log(`    ${i === 0 ? 'qemu-system-x86_64 ' : '  '}${line} \\`);
       console.log('      ... your disk or kernel');
     }
+    const ways = [...new Set(this.#functions.map(({ access }) => access))].join(', ');
+    const why = this.#accessReason === null ? '' : `: ${this.#accessReason}`;
+    console.log(`Doorbells are ${ways}${why}.`);
     console.log('Waiting for machines to attach. Stop with Ctrl-C.');
   }
 

@@ -8,13 +8,16 @@ import { controlled } from '../host/control/controlled.ts';
 import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
 import { isModel, type ModelName, modelNames, modelOf } from '../host/dataplane/models.ts';
-import {
-  ACCESS,
-  type Access,
-  type FaultSpec,
-  type ParentSpec,
-} from '../host/dataplane/nic-model.ts';
+import type { FaultSpec, ParentSpec } from '../host/dataplane/nic-model.ts';
 import { maxWorkers, WORKERS_HELP } from '../host/dataplane/placement.ts';
+import {
+  ACCESS_CHOICES,
+  type AccessChoice,
+  accessReason,
+  assumedGuestCpus,
+  type Cores,
+  usableCores,
+} from '../host/nic/access.ts';
 import { CONTROL_HELP, parseControl, parseVlan } from '../host/nic/control.ts';
 import { EXPRESS, type ExpressChoice, expressOf, expressProblem } from '../host/nic/express.ts';
 import { FABRIC_HELP, parseFabric } from '../host/nic/fabric.ts';
@@ -55,7 +58,7 @@ type NicOptions = {
   linkMbps?: number;
   type?: string;
   profile?: string;
-  access?: Access;
+  access: AccessChoice;
   vpc?: string;
   workers: number;
   pcap?: string;
@@ -123,8 +126,10 @@ export function defineNic(command: Command, exit: (code: number) => void): void 
     .addOption(
       new Option(
         '--access <how>',
-        'how guests reach the function: by traps or mapped memory',
-      ).choices(ACCESS),
+        'how guests reach the function: by traps or mapped memory; auto: by the cores there are',
+      )
+        .choices(ACCESS_CHOICES)
+        .default('auto'),
     )
     .option('--vpc <file>', 'sockets are the instances of this VPC, in the order of the file')
     .option('--workers <n>', WORKERS_HELP, whole(1, maxWorkers), 1)
@@ -191,8 +196,10 @@ async function runNic(options: NicOptions): Promise<number> {
   }
   const vpc = options.vpc === undefined ? null : readVpc(options.vpc);
   const limits = limitsOf(options, vpc);
-  const functions = functionsOf(options, vpc, limits);
-  const teller = options.json ? new JsonTeller(functions) : new TextTeller(functions);
+  const cores = coresOf(options, vpc);
+  const functions = functionsOf(options, vpc, limits, cores);
+  const reason = options.access === 'auto' ? accessReason(cores) : null;
+  const teller = new (options.json ? JsonTeller : TextTeller)(functions, reason);
   if (options.showLimits)
     for (const [i, { name }] of functions.entries()) {
       teller.answer(name, true);
@@ -307,6 +314,17 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Who wants cores: each guest as many as its type has virtual CPUs. */
+function coresOf({ socket = [], type, workers }: NicOptions, vpc: VpcModel | null): Cores {
+  const types = InstanceTypes.load();
+  const guests = socket.map((_, i) => {
+    const name = type ?? vpc?.instances[i]?.type;
+    return name !== undefined && types.has(name) ? types.get(name).vcpus : assumedGuestCpus;
+  });
+  const guestCpus = guests.reduce((sum, cpus) => sum + cpus, 0);
+  return usableCores(guestCpus, Math.min(workers, Math.max(1, guests.length)));
+}
+
 /** Of each socket, in their order: those of its type or instance, with what was set instead. */
 function limitsOf(options: NicOptions, vpc: VpcModel | null): FunctionLimits[] {
   const { socket = [], type, limit: set = {}, limits: wanted, enaExpress } = options;
@@ -331,6 +349,7 @@ function functionsOf(
   options: NicOptions,
   vpc: VpcModel | null,
   limits: readonly FunctionLimits[],
+  cores: Cores,
 ): ChosenFunction[] {
   const { socket: sockets = [], mac: macs = [], access } = options;
   const { spoofchk, rateMbps, fabric, enaExpress } = options;
@@ -356,7 +375,7 @@ function functionsOf(
       ...(mac !== undefined && { mac }),
       ...places[i],
       ...(profile !== undefined && { profile }),
-      ...(access !== undefined && { access }),
+      access,
       ...(spoofchk !== undefined && { spoofCheck: spoofchk }),
       ...(parent !== undefined && { parent }),
       ...(rateMbps !== undefined && { rateMbps }),
@@ -366,7 +385,7 @@ function functionsOf(
     };
   });
   try {
-    return chooseFunctions(requests, vpc === null ? defaultNetwork : null);
+    return chooseFunctions(requests, vpc === null ? defaultNetwork : null, cores);
   } catch (error) {
     if (error instanceof FunctionError) throw new UsageError(error.message);
     throw error;

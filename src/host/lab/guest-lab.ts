@@ -5,6 +5,7 @@ import { Dataplane } from '../dataplane/dataplane.ts';
 import { modelOf } from '../dataplane/models.ts';
 import { GuestError } from '../guest/agent.ts';
 import { startVm, type Vm } from '../guest/guest-vm.ts';
+import { accessReason, usableCores } from '../nic/access.ts';
 import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
 import type { OutsideConfig } from '../outside/config.ts';
 import { openOutside } from '../outside/open.ts';
@@ -26,6 +27,8 @@ type Prepared = {
   readonly instances: readonly (Instance & { cpus: number })[];
   readonly functions: readonly ChosenFunction[];
   readonly directory: string;
+  /** Why doorbells are rung as they are; null where the topology says how. */
+  readonly accessReason: string | null;
 };
 
 export async function runGuestLab(context: LabContext): Promise<LabRun> {
@@ -52,7 +55,10 @@ export async function runGuestLab(context: LabContext): Promise<LabRun> {
   const { kernel } = (members[0] as Member).facts;
   return {
     report: {
-      machine: { ...hostFacts(), ...tools.facts, guest_kernel: kernel },
+      machine: {
+        ...{ ...hostFacts(), ...tools.facts, guest_kernel: kernel },
+        access_reason: prepared.accessReason,
+      },
       instances: members.map(({ facts }) => facts),
       reachability,
       ...speed,
@@ -79,14 +85,19 @@ async function measureReach(
 }
 
 /** Chooses what the topology leaves open. */
-function prepare({ topology, cleanup }: LabContext): Prepared {
+function prepare({ topology, cleanup, workers = 1 }: LabContext): Prepared {
   const directory = temporaryDirectory();
   cleanup.defer(() => removeTemporaryDirectory(directory));
+  const { instances } = topology;
   const cpus = cpusOf(topology);
+  const guestCpus = cpus.reduce((sum, count) => sum + count, 0);
+  const cores = usableCores(guestCpus, Math.min(workers, instances.length));
+  const isOpen = instances.some(({ access = 'auto' }) => access === 'auto');
   return {
     directory,
-    functions: functionsOf(topology, directory),
-    instances: topology.instances.map((instance, i) => ({ ...instance, cpus: cpus[i] ?? 1 })),
+    accessReason: isOpen ? accessReason(cores) : null,
+    functions: functionsOf(topology, directory, cores),
+    instances: instances.map((instance, i) => ({ ...instance, cpus: cpus[i] ?? 1 })),
   };
 }
 
@@ -188,7 +199,7 @@ async function enter(
       ...{ interface: name, pci: found.pci, mac: found.mac },
       link_mbps: found.speedMbps > 0 ? found.speedMbps : null,
       ...{ address: leased.replace(/\/.*/, ''), mtu: found.mtu },
-      ...{ kernel: vm.kernelVersion, cpus: instance.cpus },
+      ...{ kernel: vm.kernelVersion, cpus: instance.cpus, access: fn.access },
     },
   };
 }

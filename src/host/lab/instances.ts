@@ -4,14 +4,22 @@ import { join } from 'node:path';
 import { InstanceTypes } from '../../vpc/instance-types.ts';
 import { type LimitValues, switchLimits } from '../../vpc/limits.ts';
 import type { VpcModel } from '../../vpc/model.ts';
+import { type Cores, unknownCores } from '../nic/access.ts';
 import { type ChosenFunction, chooseFunctions } from '../nic/functions.ts';
 import { resolveProfile, specOfType } from '../nic/of-type.ts';
 import { firstAddress, interfaceOf, isPlaced } from '../vpc/members.ts';
 import { limitsOf } from './limits.ts';
 import type { Instance, Topology } from './topology.ts';
 
-/** A function per instance, whose sockets are in `directory`. @throws FunctionError */
-export function functionsOf(topology: Topology, directory: string): ChosenFunction[] {
+/**
+ * A function per instance, whose sockets are in `directory`. `cores` decide how doorbells are rung
+ * where the topology leaves that open. @throws FunctionError
+ */
+export function functionsOf(
+  topology: Topology,
+  directory: string,
+  cores: Cores = unknownCores,
+): ChosenFunction[] {
   const { instances, network, vpc } = topology;
   const types = InstanceTypes.load();
   const requests = instances.map((instance) => {
@@ -31,7 +39,7 @@ export function functionsOf(topology: Topology, directory: string): ChosenFuncti
       ...limited(instance, limitsOf(instanceType, limits), vpc),
     };
   });
-  return chooseFunctions(requests, vpc === undefined ? network : null);
+  return chooseFunctions(requests, vpc === undefined ? network : null, cores);
 }
 
 /** What the data plane is told of an instance's limits; nothing when it has none. */

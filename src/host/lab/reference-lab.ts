@@ -1,6 +1,6 @@
 /** The lab without QEMU: the same topology and measurements, with reference guests. */
 
-import { dataplaneConfig } from '../nic/functions.ts';
+import { type ChosenFunction, dataplaneConfig } from '../nic/functions.ts';
 import { SetupError } from '../packages/errors.ts';
 import type { LabContext, LabRun } from './context.ts';
 import { functionsOf } from './instances.ts';
@@ -32,7 +32,7 @@ export async function runReferenceLab(context: LabContext): Promise<LabRun> {
     throw new Error(`Not every reference guest got an address within ${dhcpMs / 1000} s.`);
   const instances = fabric.guests.map((guest, i): InstanceFacts => {
     const { type = '', nic = 'ena' } = topology.instances[i] ?? {};
-    return factsOf(guest, type, nic, functions[i]?.mac ?? '');
+    return factsOf(guest, type, nic, functions[i]);
   });
   observer.detail(instances.map(({ name, address }) => `${name} ${address}`).join(', '));
   observer.step('Measuring');
@@ -47,6 +47,7 @@ export async function runReferenceLab(context: LabContext): Promise<LabRun> {
       machine: {
         ...hostFacts(),
         ...{ qemu: null, accelerator: null, accelerator_reason: null, guest_kernel: null },
+        access_reason: null,
       },
       instances,
       measured: {
@@ -65,11 +66,17 @@ function factsOf(
   { name, driver, address }: ReferenceGuest,
   type: string,
   nic: InstanceFacts['nic'],
-  mac: string,
+  fn: ChosenFunction | undefined,
 ): InstanceFacts {
   return {
     ...{ name, type, nic, driver: 'virtfn-reference', driver_version: '' },
-    ...{ interface: null, pci: null, mac, link_mbps: driver.linkSpeedMbps(), address },
-    ...{ mtu: driver.nic.mtu, kernel: null, cpus: 0 },
+    ...{
+      interface: null,
+      pci: null,
+      mac: fn?.mac ?? '',
+      link_mbps: driver.linkSpeedMbps(),
+      address,
+    },
+    ...{ mtu: driver.nic.mtu, kernel: null, cpus: 0, access: fn?.access ?? 'posted' },
   };
 }

@@ -1,4 +1,5 @@
 /** What a lab found out, in the shape and with the names of `virtfn lab --json`. */
+import type { Access } from '../dataplane/nic-model.ts';
 import type { Probe, Service } from './reach.ts';
 
 export type Nic =
@@ -21,6 +22,8 @@ export type MachineFacts = {
   readonly accelerator: 'kvm' | 'tcg' | null;
   /** Why this accelerator, in a few words. */
   readonly accelerator_reason: string | null;
+  /** Why doorbells are rung as they are, where the topology leaves that open. */
+  readonly access_reason: string | null;
   /** Of the first guest; each instance has its own. */
   readonly guest_kernel: string | null;
 };
@@ -44,6 +47,8 @@ export type InstanceFacts = {
   readonly kernel: string | null;
   /** Of its own. */
   readonly cpus: number;
+  /** How it rings doorbells. */
+  readonly access: Access;
 };
 
 export const METRICS = [

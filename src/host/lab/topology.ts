@@ -17,7 +17,7 @@ import {
   type ModelName,
   nicModels,
 } from '../dataplane/models.ts';
-import { ACCESS, type Access } from '../dataplane/nic-model.ts';
+import { ACCESS_CHOICES, type AccessChoice } from '../nic/access.ts';
 import { EXPRESS, expressOf, expressProblem } from '../nic/express.ts';
 import { hasNic, profileProblem } from '../nic/of-type.ts';
 import { type OutsideRequest, outsideSchema } from '../outside/open.ts';
@@ -55,7 +55,7 @@ export type Instance = {
   readonly address?: string;
   /** A generation profile of the NIC's, `type` for that of its type; absent: its default. */
   readonly profile?: string;
-  readonly access?: Access;
+  readonly access?: AccessChoice;
   readonly memoryMb?: number;
   readonly cpus?: number;
   /** Set instead of what the type has; null: none is enforced. */
@@ -142,7 +142,9 @@ const instanceFields = z.strictObject(
     image: text('the path of a qcow2 or raw disk image', (value) => value !== '').optional(),
     mac: text('the MAC of one interface, like 02:00:00:00:00:01', isMac).optional(),
     profile: text("a profile of the NIC's, like nitro-v5", (value) => value !== '').optional(),
-    access: z.enum(ACCESS, expected(`a way to the function: ${ACCESS.join(', ')}`)).optional(),
+    access: z
+      .enum(ACCESS_CHOICES, expected(`a way to the function: ${ACCESS_CHOICES.join(', ')}`))
+      .optional(),
     limits: limitsSchema.optional(),
     'ena-express': z
       .enum(EXPRESS, expected(`what goes by ENA Express: ${EXPRESS.join(', ')} (and TCP)`))

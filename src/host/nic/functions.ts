@@ -10,14 +10,17 @@ import type { VpcModel } from '../../vpc/model.ts';
 import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
 import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
 import { type ModelName, modelOf } from '../dataplane/models.ts';
-import type { FunctionSpec } from '../dataplane/nic-model.ts';
+import type { Access, FunctionSpec } from '../dataplane/nic-model.ts';
 import type { OutsideConfig } from '../outside/config.ts';
 import { deviceOf } from '../qemu/args.ts';
+import { type AccessChoice, accessOf, type Cores, unknownCores } from './access.ts';
 
 /** One function as it was asked for; what is absent is chosen. */
-export type FunctionRequest = Omit<FunctionSpec, 'mac'> & {
+export type FunctionRequest = Omit<FunctionSpec, 'mac' | 'access'> & {
   /** `ena` when absent. */
   readonly model?: ModelName;
+  /** `auto` when absent. */
+  readonly access?: AccessChoice;
   readonly mac?: string;
   /** IPv4 address that its guest is leased. */
   readonly address?: string;
@@ -32,7 +35,10 @@ export type NetworkRequest = {
 };
 
 /** A function with everything chosen. */
-export type ChosenFunction = FunctionConfig & { readonly address: string };
+export type ChosenFunction = FunctionConfig & {
+  readonly address: string;
+  readonly access: Access;
+};
 
 /** What cannot be served as it was asked for: one sentence. */
 export class FunctionError extends Error {
@@ -56,11 +62,12 @@ const firstMac = 0x02_00_00_00_00_01;
 
 /**
  * Chooses what is missing; throws a FunctionError for what clashes or cannot be. `network` is null
- * in a VPC, where every interface has its MAC and address already.
+ * in a VPC, where every interface has its MAC and address already. `cores` decide about `auto`.
  */
 export function chooseFunctions(
   requests: readonly FunctionRequest[],
   network: NetworkRequest | null = defaultNetwork,
+  cores: Cores = unknownCores,
 ): ChosenFunction[] {
   const macs = new Set(requests.flatMap(({ mac }) => (mac === undefined ? [] : [parsedMac(mac)])));
   const given = requests.flatMap(({ address }) => address ?? []);
@@ -73,7 +80,8 @@ export function chooseFunctions(
     const mac = request.mac === undefined ? freeMac(macs) : parsedMac(request.mac);
     const address = request.address ?? freeAddress(network ?? defaultNetwork, addresses);
     if (network !== null) checkAddress(address, network);
-    return { ...request, model, socket, mac: formatMac(mac), address };
+    const access = accessOf(model, request.access ?? 'auto', cores);
+    return { ...request, model, socket, mac: formatMac(mac), address, access };
   });
   for (const key of ['name', 'socket', 'mac', 'address'] as const) checkUnique(chosen, key);
   return chosen;
@@ -141,9 +149,9 @@ function checkModel(name: ModelName, request: FunctionRequest): void {
     throw new FunctionError(
       `There is no ${model.title} profile '${profile}': choose one of ${model.profiles.join(', ')}.`,
     );
-  if (access !== undefined && !model.access.includes(access))
+  if (access !== undefined && access !== 'auto' && !model.access.includes(access))
     throw new FunctionError(
-      `There is no access '${access}' to ${model.title}: choose one of ${model.access.join(', ')}.`,
+      `There is no access '${access}' to ${model.title}: choose one of auto, ${model.access.join(', ')}.`,
     );
   if (model.linksMbps !== null && !model.linksMbps.includes(linkMbps))
     throw new FunctionError(
