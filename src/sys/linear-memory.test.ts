@@ -139,9 +139,11 @@ test('without room there is null, and the mapper maps elsewhere', () => {
   const linear = new LinearMemory();
   const fd = sparse(GiB);
   const spec = { fd, offset: 0, sizeBytes: GiB, writable: true };
-  const taken = [0, 1, 2].map(() => mapped(linear, fd, GiB));
-  assert.equal(linear.map(spec), null);
-  assert.equal(linear.pages(GiB), null);
+  const others = [sparse(GiB), sparse(GiB), sparse(GiB)];
+  const taken = others.map((other) => mapped(linear, other, GiB));
+  for (const other of others) closeFd(other);
+  assert.ok(linear.map(spec) === null);
+  assert.ok(linear.pages(GiB) === null);
   const elsewhere = linear.mapper(spec);
   assert.deepEqual(
     elsewhere.pieces.map((piece) => piece.linear),
@@ -168,15 +170,41 @@ test('a file that is mapped anew lies where it lay, whatever part of it', () => 
   const high = map(0x10_0000, GiB - 0x10_0000);
   assert.deepEqual([low.linear, high.linear], [home.linear, home.linear + 0x10_0000]);
   assert.equal(home.bytes[0x10_0000], 7, 'the same bytes');
-  const again = map(0, 0x20_0000);
-  assert.notEqual(again.linear, home.linear, 'what is mapped there is not mapped over');
-  again.release();
+  const across = map(0, 0x20_0000);
+  assert.notEqual(across.linear, home.linear, 'what is mapped there is not mapped over');
+  across.release();
   low.release();
   assert.equal(high.bytes[0], 7);
   const read = map(0, 0xc_0000, false);
   assert.notEqual(read.linear, home.linear, 'old views may be stored into');
   for (let i = 0; i < 100; i++) map(0, 0xc_0000).release();
   closeFd(fd);
+});
+
+test('functions of one guest share its place, and the last one to go empties it', () => {
+  const linear = new LinearMemory();
+  const path = join(tmpdir(), `linear-memory-shared-${process.pid}`);
+  writeFileSync(path, new Uint8Array(0x10000).fill(7));
+  const fd = openSync(path, 'r+');
+  const readable = openSync(path, 'r');
+  const whole = mapped(linear, fd, 0x10000);
+  const middle = mapped(linear, fd, 0x4000, 0x4000);
+  assert.equal(middle.linear, whole.linear + 0x4000);
+  const stolen = { fd: readable, offset: 0x4000, sizeBytes: 0x4000, writable: true };
+  assert.throws(
+    () => linear.map(stolen),
+    { code: 'EACCES' },
+    'a descriptor gives its own rights only',
+  );
+  whole.release();
+  const seen = [0, 0x3fff, 0x4000, 0x7fff, 0x8000, 0xffff].map((at) => whole.bytes[at]);
+  assert.deepEqual(seen, [0, 0, 7, 7, 0, 0]);
+  middle.bytes[1] = 9;
+  assert.equal(mapped(linear, fd, 0x4000, 0x4000).bytes[1], 9);
+  middle.release();
+  closeFd(fd);
+  closeFd(readable);
+  rmSync(path);
 });
 
 test('a place is used for another file when the views of it are gone, and not before', async () => {

@@ -28,19 +28,20 @@ import {
   mapNothing,
   type Piece,
   pageBytes,
+  tryMapping,
 } from './memory.ts';
 
 const wasmPages = 65_536;
-export const linearBytes = wasmPages * 65_536;
+const linearBytes = wasmPages * 65_536;
 /** Where tables begin; before that lies what the module was compiled with. */
-export const firstTable = 2 ** 20;
+const firstTable = 2 ** 20;
 const firstMapping = 2 ** 28;
 const tableAlignment = 64;
 const MADV_HUGEPAGE = 14;
 /** From `start` on, so many bytes. */
 type Extent = { readonly start: number; readonly sizeBytes: number };
 
-/** A part of the memory that is taken: by one mapping, or by all writable ones of one file. */
+/** A part of the memory that is taken: by one mapping, or by all writable ones of one file together. */
 type Place = Extent & {
   /** What is mapped in it; nothing: it waits for its views to go. */
   readonly mapped: Extent[];
@@ -105,8 +106,14 @@ export class LinearMemory {
     const { before, length, alignment, file } = extent;
     const home = spec.writable ? this.#homeOf(file, alignment) : null;
     const inHome = { start: (home?.start ?? 0) + spec.offset - before, sizeBytes: length };
-    const isFree = !home?.mapped.some((other) => overlap(other, inHome));
-    const place = home !== null && isFree ? home : this.#take(length, alignment);
+    const others = home?.mapped.filter((other) => overlap(other, inHome)) ?? [];
+    if (home !== null && others.some((other) => contains(other, inHome))) {
+      // Another function of the same guest: the bytes are there, if this descriptor may write them too.
+      tryMapping(spec, extent);
+      home.mapped.push(inHome);
+      return this.#mapping(home, inHome, before, spec);
+    }
+    const place = home !== null && others.length === 0 ? home : this.#take(length, alignment);
     if (place === null) return null;
     const at = place === home ? inHome : { start: place.start, sizeBytes: length };
     place.mapped.push(at);
@@ -147,10 +154,11 @@ export class LinearMemory {
     return new LinearMapping({ linear, sizeBytes, writable }, pieces, () => this.#empty(place, at));
   }
 
-  /** Nothing of anybody's is there any more; and no hole, which somebody else could be given. */
+  /** Only what others have mapped there stays; and no hole, which somebody else could be given. */
   #empty(place: Place, at: Extent): void {
-    mapNothing(this.#address + at.start, at.sizeBytes);
     place.mapped.splice(place.mapped.indexOf(at), 1);
+    for (const { start, sizeBytes } of without(at, place.mapped))
+      mapNothing(this.#address + start, sizeBytes);
     if (place.mapped.length === 0 && place.views.length === 0) this.#giveBack(place);
   }
 
@@ -204,6 +212,25 @@ export class LinearMemory {
 
 const overlap = (one: Extent, other: Extent): boolean =>
   one.start < other.start + other.sizeBytes && other.start < one.start + one.sizeBytes;
+
+const contains = (outer: Extent, inner: Extent): boolean =>
+  outer.start <= inner.start && inner.start + inner.sizeBytes <= outer.start + outer.sizeBytes;
+
+/** The parts of an extent that no other one has. */
+function without(at: Extent, others: readonly Extent[]): Extent[] {
+  let parts = [at];
+  for (const other of others)
+    parts = parts.flatMap((part) => {
+      if (!overlap(part, other)) return [part];
+      const end = part.start + part.sizeBytes;
+      const otherEnd = other.start + other.sizeBytes;
+      return [
+        { start: part.start, sizeBytes: other.start - part.start },
+        { start: otherEnd, sizeBytes: end - otherEnd },
+      ].filter(({ sizeBytes }) => sizeBytes > 0);
+    });
+  return parts;
+}
 
 const isAround = (view: WeakRef<Uint8Array>): boolean => view.deref() !== undefined;
 

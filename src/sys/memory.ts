@@ -159,6 +159,11 @@ export function mapAt(at: number, spec: MapSpec, { before, length }: Extent): nu
   return address;
 }
 
+/** Maps the first page of an extent for a moment; throws if that may not be. */
+export function tryMapping(spec: MapSpec, extent: Extent): void {
+  munmap(mapAt(0, spec, { ...extent, length: extent.alignment }), extent.alignment);
+}
+
 type CutSpec = Pick<MapSpec, 'sizeBytes' | 'pieceBytes' | 'overlapBytes'>;
 
 /** Cuts what was asked for into pieces, of which `piece` makes views. */
