@@ -113,14 +113,15 @@ test('where real time is far behind, the data plane was not what was measured, a
   assert.deepEqual(limitedByGuests(new Map(ids.map((one) => [one.id, one]))), ['path.a (g)']);
 });
 
-test('a percentile of a histogram is right within 2 %, and the longest of all is kept', () => {
+test('a percentile of a histogram is right within 3 %, and the longest of all is kept', () => {
   const [one, all] = [new Histogram(), new Histogram()];
   for (let ns = 1; ns <= 10_000; ns++) one.add(ns);
   all.merge(one.counts, one.max);
-  assert.equal(all.max, 10_000);
+  all.add(5e9);
+  assert.equal(all.max, 5e9);
   for (const percent of [50, 99, 99.9]) {
     const found = all.percentile(percent) / (percent * 100);
-    assert.ok(found >= 1 && found < 1.021, `${percent} %: ${found}`);
+    assert.ok(found >= 1 && found < 1.032, `${percent} %: ${found}`);
   }
 });
 

@@ -1,7 +1,9 @@
-/** Times of any length in steps of 2 %, from a nanosecond to a minute. */
+/** Times in steps of 3 %: 32 to each power of two, up to two seconds; whole nanoseconds. */
 
-const growth = Math.log(1.02);
-const buckets = Math.ceil(Math.log(60e9) / growth);
+const stepBits = 5;
+const steps = 2 ** stepBits;
+const buckets = 32 * steps;
+const most = 2 ** 31 - 1;
 
 export class Histogram {
   readonly counts = new Float64Array(buckets);
@@ -12,9 +14,9 @@ export class Histogram {
     this.max = 0;
   }
 
-  /** @param ns 1 at least */
+  /** What took longer than two seconds is among those that took two, but for `max`. */
   add(ns: number): void {
-    const bucket = Math.min(buckets - 1, Math.floor(Math.log(ns) / growth));
+    const bucket = bucketOf(Math.max(0, Math.min(most, ns)));
     this.counts[bucket] = (this.counts[bucket] as number) + 1;
     if (ns > this.max) this.max = ns;
   }
@@ -30,8 +32,22 @@ export class Histogram {
     let seen = 0;
     for (let i = 0; i < buckets; i++) {
       seen += this.counts[i] as number;
-      if (seen >= (percent / 100) * total) return Math.exp((i + 1) * growth);
+      if (seen >= (percent / 100) * total) return endOf(i);
     }
     return this.max;
   }
+}
+
+/** Below `steps` each nanosecond has its own; then by the highest bits. */
+function bucketOf(ns: number): number {
+  const whole = ns | 0;
+  if (whole < steps) return whole;
+  const shift = 31 - Math.clz32(whole) - stepBits;
+  return (shift << stepBits) + (whole >>> shift);
+}
+
+function endOf(bucket: number): number {
+  if (bucket < 2 * steps) return bucket + 1;
+  const shift = (bucket >>> stepBits) - 1;
+  return (bucket - (shift << stepBits) + 1) * 2 ** shift;
 }

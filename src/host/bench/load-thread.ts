@@ -125,12 +125,14 @@ class LoadThread {
     let seen = 0;
     let isEnding = false;
     for (let turn = 1; !isEnding || seen < sent; turn++) {
-      const now = clock.now() - start;
-      const due = Math.floor(now * rate) - sent;
-      if (due > 0 && !isEnding) sent += pair.sendUpTo(Math.min(due, mostDue));
-      pair.reap();
       const arrived = pair.receive();
-      if (arrived > 0) seen = this.#note(clock.now() - start, seen, arrived, rate);
+      const now = clock.now() - start;
+      if (arrived > 0) seen = this.#note(now, seen, arrived, rate);
+      const due = Math.floor(now * rate) - sent;
+      if (due > 0 && !isEnding) {
+        pair.reap();
+        sent += pair.sendUpTo(Math.min(due, mostDue));
+      }
       if (turn % lookEvery === 0) isEnding = this.#isStopped;
     }
     this.#settle();
@@ -145,20 +147,22 @@ class LoadThread {
     const start = clock.now();
     let seen = 0;
     for (let turn = 1; turn % lookEvery !== 0 || !this.#isStopped; turn++) {
-      const due = Math.floor((clock.now() - start) * rate);
-      if (first + due !== this.#line) {
-        this.#line = (first + due) | 0;
-        Atomics.store(words, word.there, this.#line);
-      }
       const arrived = (Atomics.load(words, word.back) - first - seen) | 0;
-      if (arrived > 0) seen = this.#note(clock.now() - start, seen, arrived, rate);
+      const now = clock.now() - start;
+      if (arrived > 0) seen = this.#note(now, seen, arrived, rate);
+      const due = (first + Math.floor(now * rate)) | 0;
+      if (due === this.#line) continue;
+      this.#line = due;
+      Atomics.store(words, word.there, due);
     }
     return seen;
   }
 
   /** Those from `from` on were due at their own times, and are all there now. */
   #note(now: number, from: number, count: number, rate: number): number {
-    for (let i = from; i < from + count; i++) this.#histogram.add(Math.max(1, now - i / rate));
+    const gap = 1 / rate;
+    let latency = now - from * gap;
+    for (let i = 0; i < count; i++, latency -= gap) this.#histogram.add(latency);
     return from + count;
   }
 }
