@@ -3,15 +3,18 @@
  * which senders and receivers have groups of their own, and each subnet an ACL. The rules that
  * matter are the last ones, as in a configuration that has grown.
  */
+import type { Arena } from '../../lib/arena.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { formatMac } from '../../net/ethernet.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
 import { Allowance, type AllowanceLimits } from '../../switch/allowance/allowance.ts';
 import { Switch } from '../../switch/switch.ts';
+import { LinearMemory } from '../../sys/linear-memory.ts';
 import type { NetworkAcl, NetworkInterface, SecurityGroup, VpcModel } from '../../vpc/model.ts';
 import { Region } from '../../vpc/region.ts';
 import { routerMac } from '../../vpc/well-known.ts';
-import type { PathSpec } from './path-spec.ts';
+import { openFastPath } from '../dataplane/fast-path.ts';
+import { engines, type PathSpec } from './path-spec.ts';
 
 /** One end of a pair. */
 export type Place = { readonly mac: number; readonly address: number };
@@ -20,6 +23,8 @@ export type BenchFabric = {
   readonly network: Switch;
   /** The MAC that a sender gives to frames for `to`: its own, or that of the sender's router. */
   readonly hopTo: (to: Place) => number;
+  /** Where guests have to lie for the fast path; null: there is none. */
+  readonly linear: LinearMemory | null;
 };
 
 const RULES = 20;
@@ -41,13 +46,26 @@ const generous: AllowanceLimits = {
 
 export const generousAllowance = (now: number): Allowance => new Allowance(generous, now);
 
-type FabricSpec = Pick<PathSpec, 'fabric' | 'pairs' | 'flows'>;
+type FabricSpec = Pick<PathSpec, 'fabric' | 'pairs' | 'flows' | 'engine'>;
 
-export function makeFabric({ fabric, pairs, flows }: FabricSpec, clock: Clock): BenchFabric {
-  if (fabric === 'bridge') return { network: new Switch({ clock }), hopTo: ({ mac }) => mac };
+export function makeFabric(spec: FabricSpec, clock: Clock): BenchFabric {
+  const linear = (spec.engine ?? engines[0]) === 'wasm' ? new LinearMemory() : null;
+  const made = spec.fabric === 'bridge' ? ethernet(clock) : vpc(spec, clock, linear);
+  if (linear !== null) openFastPath(made.network, linear);
+  return { ...made, linear };
+}
+
+type Made = Omit<BenchFabric, 'linear'>;
+
+const ethernet = (clock: Clock): Made => ({
+  network: new Switch({ clock }),
+  hopTo: ({ mac }) => mac,
+});
+
+function vpc({ pairs, flows }: FabricSpec, clock: Clock, arena: Arena | null): Made {
   const connections = powerOfTwo(2 * pairs * flows);
   const { network } = new Region({
-    ...{ clock, model: modelOf(pairs), seed: 1 },
+    ...{ clock, model: modelOf(pairs), seed: 1, ...(arena !== null && { arena }) },
     ...{
       flows: connections,
       connections: 2 * connections,

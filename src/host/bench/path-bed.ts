@@ -75,11 +75,11 @@ export class PathBed {
     return this.pairs.reduce((sum, pair) => sum + pair.sent, 0);
   }
 
-  #makePair(i: number, { network, hopTo }: BenchFabric): Pair {
+  #makePair(i: number, fabric: BenchFabric): Pair {
     const { spec, clock } = this;
-    const from = makeEnd(spec, { place: senderAt(i), index: 2 * i, network, clock });
-    const to = makeEnd(spec, { place: receiverAt(i), index: 2 * i + 1, network, clock });
-    return new Pair(spec, [from, to], hopTo(to.place), this.#checkEvery);
+    const from = makeEnd(spec, { place: senderAt(i), index: 2 * i, fabric, clock });
+    const to = makeEnd(spec, { place: receiverAt(i), index: 2 * i + 1, fabric, clock });
+    return new Pair(spec, [from, to], fabric.hopTo(to.place), this.#checkEvery);
   }
 }
 

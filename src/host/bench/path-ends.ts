@@ -9,10 +9,9 @@ import { formatMac } from '../../net/ethernet.ts';
 import { ipv4 } from '../../net/ipv4.ts';
 import { tcp } from '../../net/tcp.ts';
 import type { DeviceMemory, PciFunction } from '../../pci/function.ts';
-import type { Switch } from '../../switch/switch.ts';
 import { createNic, modelOf } from '../dataplane/models.ts';
 import type { Access, ServedNic } from '../dataplane/nic-model.ts';
-import { generousAllowance, type Place } from './fabrics.ts';
+import { type BenchFabric, generousAllowance, type Place } from './fabrics.ts';
 import type { PathSpec } from './path-spec.ts';
 
 /** The transmit queue as the bench drives it; a frame lies in the arena until it is done. */
@@ -52,7 +51,7 @@ export type Plug = {
   readonly place: Place;
   /** Among all functions. */
   readonly index: number;
-  readonly network: Switch;
+  readonly fabric: BenchFabric;
   readonly clock: Clock;
 };
 
@@ -81,7 +80,7 @@ const ownMemory = (sizeBytes: number): DeviceMemory => ({
 /** A function on a port of its own, with a guest's memory. */
 export function makeFunction(
   spec: PathSpec,
-  { place, index, network, clock }: Plug,
+  { place, index, fabric: { network }, clock }: Plug,
   { memory }: DmaArena,
   {
     access,
@@ -116,10 +115,17 @@ export function makeFunction(
 }
 
 export function makeEnd(spec: PathSpec, plug: Plug): End {
-  const arena = new DmaArena(arenaBytes, baseOf(plug.index));
+  const arena = arenaOf(plug);
   const fn = makeFunction(spec, plug, arena, spec.llq === true ? { access: 'llq' } : {});
   const ends = spec.nic === 'ena' ? enaEnds : ixgbevfEnds;
   return { place: plug.place, arena, ...ends(fn, arena, spec) };
+}
+
+function arenaOf({ index, fabric: { linear } }: Plug): DmaArena {
+  const pages = linear?.pages(arenaBytes) ?? null;
+  const [piece] = pages?.pieces ?? [];
+  if (pages === null || piece === undefined) return new DmaArena(arenaBytes, baseOf(index));
+  return new DmaArena(piece.bytes, baseOf(index), pages.linear);
 }
 
 type Ends = (fn: PciFunction, arena: DmaArena, spec: PathSpec) => { tx: TxEnd; rx: RxEnd };

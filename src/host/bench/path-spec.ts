@@ -2,7 +2,7 @@
 import type { EthernetName } from '../dataplane/models.ts';
 
 /** What can carry frames, the product's own choice first. */
-export const engines = ['typescript'] as const;
+export const engines = ['wasm', 'typescript'] as const;
 export type Engine = (typeof engines)[number];
 
 export type PathSpec = {

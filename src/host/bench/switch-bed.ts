@@ -72,7 +72,7 @@ export class SwitchBed {
     const { bytes, fabric, flows, sums } = spec;
     const clock = new MonotonicClock();
     const [from, to] = [senderAt(0), receiverAt(0)];
-    const { network, hopTo } = makeFabric({ fabric, pairs: 1, flows }, clock);
+    const { network, hopTo } = makeFabric({ fabric, pairs: 1, flows, engine: 'typescript' }, clock);
     const limits = () => (fabric === 'vpc' ? { allowance: generousAllowance(clock.now()) } : {});
     const port = network.addPort({ name: 'from', mac: from.mac, ...limits() });
     port.connect(new Sink(64, false));
