@@ -34,6 +34,8 @@ export const CONTROL_STOP = 64;
 export const CONTROL_KEY = 68;
 export const CONTROL_MAC_LO = 72;
 export const CONTROL_RING = 76;
+/** Of no use to anybody: what was fetched in advance has to go somewhere. */
+export const CONTROL_SEEN = 80;
 export const CONTROL_BYTES = 128;
 
 /**
@@ -193,6 +195,8 @@ export const RX_UDP = 0xd00;
 export const INPUT_IPV4 = 1;
 export const INPUT_TCP4 = 2;
 export const INPUT_UDP4 = 4;
+/** Frames whose first bytes are fetched together; a power of two. */
+export const TOUCHED = 8;
 /** Completions that are published together at most. */
 export const GROUP_ENTRIES = 32;
 /** As much of a frame as is copied before it is judged: every header fits. */
