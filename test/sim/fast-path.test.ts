@@ -11,6 +11,7 @@ import { parseMac } from '../../src/net/ethernet.ts';
 import { buildPacket } from '../../src/net/testing-packets.ts';
 import { Allowance } from '../../src/switch/allowance/allowance.ts';
 import { Switch } from '../../src/switch/switch.ts';
+import type { Packet } from '../../src/vpc/evaluate-packet.ts';
 import { Region } from '../../src/vpc/region.ts';
 import { frameOf } from '../vpc-frames.ts';
 import { type Frame, Twins } from './twins.ts';
@@ -97,6 +98,10 @@ seededTimes(6, 'an Ethernet of three guests', (random) => {
   play(twins, random, (from) => randomFrame(random, from), 60);
 });
 
+/** A later packet of a flow: neither opens nor ends anything. */
+const goingOn = (packet: Packet): Packet =>
+  packet.protocol === 6 ? { ...packet, tcpFlags: 0x10 } : packet;
+
 /** Limits that are met now and then. */
 const tight = (random: Prng, now: number): Allowance =>
   new Allowance(
@@ -144,10 +149,11 @@ seededTimes(6, 'random VPCs, and changes of their rules', (random, seed) => {
     if (guest < 0) continue;
     const own = packets.filter((packet) => packet.from === from);
     const frames = Array.from({ length: 1 + random.below(30) }, () => {
-      const packet = random.pick(own);
+      // Mostly one flow that goes on: that is what the fast path is for.
+      const packet = random.oneIn(4) ? random.pick(own) : goingOn(own[0] as Packet);
       const bytes = frameOf(model, packet);
       const noise = random.oneIn(3) ? new Uint8Array(random.below(1200)) : new Uint8Array(0);
-      return { bytes: Buffer.concat([bytes, noise]), offload: random.oneIn(8) ? tso : noOffload };
+      return { bytes: Buffer.concat([bytes, noise]), offload: random.oneIn(40) ? tso : noOffload };
     });
     same(twins.send(guest, frames), `step ${step}: room in the ring`);
     for (const [to, name] of names.entries()) {
@@ -167,6 +173,7 @@ seededTimes(6, 'random VPCs, and changes of their rules', (random, seed) => {
   met += twins.fast.frames;
 });
 
-test('frames went the fast way', () => {
+test('frames went the fast way', (t) => {
+  t.diagnostic(`${met} frames`);
   assert.ok(met > 1000, `${met} frames`);
 });
