@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { type Command, Option } from 'commander';
+import { FAST_PATH_HELP } from '../host/dataplane/linear.ts';
 import { maxWorkers, WORKERS_HELP } from '../host/dataplane/placement.ts';
 import { type Lab, startLab } from '../host/lab/lab.ts';
 import { shownLimits } from '../host/lab/limits.ts';
@@ -29,6 +30,7 @@ type LabOptions = {
   kernel?: string;
   pcap?: string;
   workers: number;
+  fastPath: boolean;
   profile?: string;
   access?: AccessChoice;
   accel: 'auto' | 'kvm' | 'tcg';
@@ -94,6 +96,7 @@ export function defineLab(command: Command, exit: (code: number) => void): void 
     .option('--json', 'print one JSON document on stdout (progress goes to stderr)')
     .option('--keep', 'keep the guests running after the table, until Ctrl-C')
     .option('--workers <n>', WORKERS_HELP, whole(1, maxWorkers), 1)
+    .option('--no-fast-path', FAST_PATH_HELP)
     .option(
       '--pcap <file>',
       "capture all frames, with the verdict as each packet's comment (pcapng)",
@@ -162,6 +165,7 @@ async function runLab(
     lab = await startLab({
       ...{ topology, accelerator: options.accel, guest: options.guest, signal },
       workers: options.workers,
+      fastPath: options.fastPath ? 'auto' : 'off',
       ...(options.pcap !== undefined && { pcap: options.pcap }),
       observer: steps,
     });

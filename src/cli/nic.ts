@@ -7,6 +7,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { controlled } from '../host/control/controlled.ts';
 import { openControl } from '../host/control/server.ts';
 import { Dataplane } from '../host/dataplane/dataplane.ts';
+import { FAST_PATH_HELP } from '../host/dataplane/linear.ts';
 import { isModel, type ModelName, modelNames, modelOf } from '../host/dataplane/models.ts';
 import type { FaultSpec, ParentSpec } from '../host/dataplane/nic-model.ts';
 import { maxWorkers, WORKERS_HELP } from '../host/dataplane/placement.ts';
@@ -61,6 +62,7 @@ type NicOptions = {
   access: AccessChoice;
   vpc?: string;
   workers: number;
+  fastPath: boolean;
   pcap?: string;
   trace?: boolean;
   json?: boolean;
@@ -133,6 +135,7 @@ export function defineNic(command: Command, exit: (code: number) => void): void 
     )
     .option('--vpc <file>', 'sockets are the instances of this VPC, in the order of the file')
     .option('--workers <n>', WORKERS_HELP, whole(1, maxWorkers), 1)
+    .option('--no-fast-path', FAST_PATH_HELP)
     .option('--pcap <file>', 'capture all frames of the switch (pcapng); one file per worker')
     .option('--trace', 'tell about admin commands and resets too')
     .option('--spoofchk', 'refuse other source addresses than those that a function was given')
@@ -217,7 +220,7 @@ type Served = {
 
 async function serve(
   served: Served,
-  { pcap, workers, trace = false, control = false }: NicOptions,
+  { pcap, workers, fastPath, trace = false, control = false }: NicOptions,
   vpc: VpcModel | null,
   teller: Teller,
   signal: AbortSignal,
@@ -225,6 +228,7 @@ async function serve(
   const { functions } = served;
   const config = dataplaneConfig(functions, {
     ...{ trace, workers, ...(pcap !== undefined && { pcap }) },
+    fastPath: fastPath ? 'auto' : 'off',
     ...(vpc !== null && { vpc }),
   });
   const dataplane = await Dataplane.start(config, (event) => teller.event(event)).catch(

@@ -53,6 +53,7 @@ export class Lending implements BurstFabric {
     port.shaper?.takeOutBack(loan);
     values[counter.txFrames] = (values[counter.txFrames] as number) + loan.frames;
     values[counter.txBytes] = (values[counter.txBytes] as number) + loan.bytes;
+    values[counter.fastTx] = (values[counter.fastTx] as number) + loan.frames;
   }
 
   portOf(key: number): number {

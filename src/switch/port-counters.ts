@@ -22,9 +22,14 @@ export const counter = {
   /** Packets that went by ENA Express. */
   expressTx: 7 + 2 * reasonCount,
   expressRx: 8 + 2 * reasonCount,
+  /** Sent by the fast path; they are among `txFrames`. */
+  fastTx: 9 + 2 * reasonCount,
 } as const;
 
-/** `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. by reason, then what exceeded an allowance, then ENA Express. */
+/**
+ * `tx_frames`, .. `rx_bytes`, then `tx_runt`, .. by reason, then what exceeded an allowance, then ENA
+ * Express, then the fast path.
+ */
 export const counterNames: readonly string[] = [
   'tx_frames',
   'tx_bytes',
@@ -37,6 +42,7 @@ export const counterNames: readonly string[] = [
   'pps_allowance_exceeded',
   'express_tx_frames',
   'express_rx_frames',
+  'fast_tx_frames',
 ];
 
 export const createPortCounters = (): Counters => new Counters(counterNames);

@@ -117,7 +117,8 @@ export class Twins {
           const { txPackets, txBytes, txDrops, rxPackets, rxBytes, rxDrops } = guest.device.stats;
           const stats = { txPackets, txBytes, txDrops, rxPackets, rxBytes, rxDrops };
           const { interrupts, refusals } = guest;
-          return JSON.stringify({ port: guest.counters(), stats, interrupts, refusals });
+          const { fast_tx_frames: _, ...port } = guest.counters();
+          return JSON.stringify({ port, stats, interrupts, refusals });
         })
         .join('\n'),
     );

@@ -8,6 +8,9 @@ export type WorkerMemory =
   /** `without`: in words. */
   | { readonly linear: null; readonly without: string };
 
+export const FAST_PATH_HELP =
+  'carry all frames one by one, by TypeScript alone (to compare, or when in doubt)';
+
 export function openLinearMemory(choice: FastPathChoice = 'auto'): WorkerMemory {
   if (choice === 'off') return { linear: null, without: 'the fast path is switched off' };
   try {

@@ -23,6 +23,7 @@ import { askForShortTurns } from '../../sys/scheduling.ts';
 import { InstanceAllowances } from './allowances.ts';
 import { captureOf } from './captures.ts';
 import type { DataplaneCommand, DataplaneEvent, SharedCounts } from './config.ts';
+import { openFastPath } from './fast-path.ts';
 import { openLinearMemory } from './linear.ts';
 import { napMs } from './nap.ts';
 import { createNetwork, type ServedNetwork } from './network.ts';
@@ -67,6 +68,7 @@ class DataplaneWorker {
     });
     this.#closeOutside = this.#network.openOutside(this.#poller);
     const network = this.#network.switch;
+    if (linear !== null) openFastPath(network, linear);
     this.#capture = config.pcap === undefined ? null : this.#openCapture(config.pcap, number);
     if (this.#capture !== null) network.addTap(new PcapTap(this.#capture, this.#clock));
     const { trace } = config;

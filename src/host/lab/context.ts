@@ -1,4 +1,5 @@
 /** What a lab is asked for, what its parts are given, and what they give back. */
+import type { FastPathChoice } from '../dataplane/config.ts';
 import type { Accelerator } from '../qemu/args.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { GuestPair } from './guest-bench.ts';
@@ -12,6 +13,7 @@ export type LabRequest = {
   readonly guest: 'linux' | 'reference';
   /** Threads of the data plane; 1 if absent. */
   readonly workers?: number;
+  readonly fastPath?: FastPathChoice;
   /** Where to write a capture of all frames; of virtual machines only. */
   readonly pcap?: string;
   readonly signal: AbortSignal;

@@ -107,11 +107,12 @@ async function startDataplane(
   live: LiveVpc | null,
 ): Promise<Dataplane> {
   const { functions, directory } = prepared;
-  const { topology, cleanup, fail, observer, pcap, workers = 1 } = context;
+  const { topology, cleanup, fail, observer, pcap, workers = 1, fastPath = 'auto' } = context;
   const { network, vpc, resolver } = topology;
   const outside = await openLabOutside(context);
   const config = dataplaneConfig(functions, {
     ...(vpc === undefined ? { network, workers } : { vpc, workers }),
+    fastPath,
     ...(outside !== undefined && { outside }),
     ...(resolver !== undefined && { resolver }),
     ...(pcap !== undefined && { pcap }),

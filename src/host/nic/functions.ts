@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { formatMac, isGroupMac, parseMac } from '../../net/ethernet.ts';
 import type { VpcModel } from '../../vpc/model.ts';
 import { defaultPlan, type NetworkPlan } from '../../vpc/plan.ts';
-import type { DataplaneConfig, FunctionConfig } from '../dataplane/config.ts';
+import type { DataplaneConfig, FastPathChoice, FunctionConfig } from '../dataplane/config.ts';
 import { type ModelName, modelOf } from '../dataplane/models.ts';
 import type { Access, FunctionSpec } from '../dataplane/nic-model.ts';
 import type { OutsideConfig } from '../outside/config.ts';
@@ -98,10 +98,12 @@ export function dataplaneConfig(
     pcap?: string;
     trace?: boolean;
     workers?: number;
+    fastPath?: FastPathChoice;
   } = {},
 ): DataplaneConfig {
   const { network = defaultNetwork, vpc, pcap, trace = false, workers = 1 } = options;
-  const rest = { functions, trace, workers, ...(pcap !== undefined && { pcap }) };
+  const { fastPath = 'auto' } = options;
+  const rest = { functions, trace, workers, fastPath, ...(pcap !== undefined && { pcap }) };
   if (vpc !== undefined) {
     const { outside, resolver } = options;
     return {
