@@ -72,16 +72,18 @@ export class WorkersHalf {
     const clock = new MonotonicClock();
     const path: PathSpec = {
       ...{ nic: 'ena', fabric: 'vpc', bytes: spec.bytes },
-      ...{ pairs: pairCount, flows: flowsOfPair },
+      // What crosses a trunk does not go by the fast path.
+      ...{ pairs: pairCount, flows: flowsOfPair, engine: 'typescript' },
     };
-    const { network, hopTo } = makeFabric(path, clock);
+    const fabric = makeFabric(path, clock);
+    const { network, hopTo } = fabric;
     this.#network = network;
     for (const trunk of this.#trunks.to) if (trunk !== null) network.trunks.push(trunk);
     for (let number = 0; number < pairCount; number++) {
       const ends = [senderAt(number), receiverAt(number)].map((place, side): End => {
         const trunk = this.#trunks.to[homeOf(spec, number, side === 1)] ?? null;
         const index = 2 * number + side;
-        if (trunk === null) return makeEnd(path, { place, index, network, clock });
+        if (trunk === null) return makeEnd(path, { place, index, fabric, clock });
         network.addPort({ name: `port${index}`, mac: place.mac, trunk });
         return absent(place);
       }) as [End, End];
