@@ -12,6 +12,7 @@ import { cacheDirectory } from '../../src/host/packages/cache.ts';
 import { SetupError } from '../../src/host/packages/errors.ts';
 import { noProgress } from '../../src/host/packages/progress.ts';
 import type { Accelerator, NetdevNic } from '../../src/host/qemu/args.ts';
+import { atOnce } from './pair.ts';
 
 const KERNELS = ['6.12', '7'];
 const child = process.argv[2] === 'start-and-wait';
@@ -113,7 +114,7 @@ if (child) {
           ),
         );
         const [first] = vms;
-        assert.match((await first?.run('ping -c 20 -i 0.01 10.9.0.2')) ?? '', / 0% packet loss/);
+        assert.match((await first?.run(`ping ${atOnce(20)} 10.9.0.2`)) ?? '', / 0% packet loss/);
         await Promise.all(vms.map((vm) => vm.unplug('plugged')));
         for (const vm of vms) assert.deepEqual(await vm.interfaces(), []);
       }

@@ -10,7 +10,7 @@ import * as ethtool from './ethtool.ts';
 import { sendFlows } from './flows.ts';
 import { answerPings, dropAll } from './guest-programs.ts';
 import { checkLanding, otherKey } from './landing.ts';
-import { complaints, type Host, kernels, Pair, toolsOrSkip } from './pair.ts';
+import { atOnce, complaints, type Host, kernels, Pair, toolsOrSkip } from './pair.ts';
 import { askedReset, loseKeepAlives, resetOften } from './recovery.ts';
 import { Stream } from './stream.ts';
 
@@ -56,7 +56,7 @@ async function suite(t: TestContext, pair: Pair): Promise<void> {
   await t.test('a reset that the card asks for', async (t) => {
     if (await ethtool.driverKnows(pair.vms.a, 'unhealthy')) return askedReset(pair);
     pair.dataplane.command({ kind: 'request-reset', function: 'a' });
-    assert.match(await ping(pair, '-c 20 -i 0.01'), lossless);
+    assert.match(await ping(pair, atOnce(20)), lossless);
     t.skip("no driver in Linux enables that event, and none minds it; Amazon's own does");
   });
   await t.test('flow rules of ethtool -N', async (t) => {
@@ -94,8 +94,8 @@ async function mtus(pair: Pair): Promise<void> {
   for (const mtu of [9216, 9001, 4000, 1500, 576, 128]) {
     await setMtu(pair, mtu);
     const largest = mtu - icmpAndIp;
-    assert.match(await ping(pair, `-c 3 -i 0.01 -M do -s ${largest}`), lossless, `${mtu}`);
-    assert.match(await ping(pair, `-c 3 -i 0.01 -s ${3 * largest}`), lossless, `fragments ${mtu}`);
+    assert.match(await ping(pair, `${atOnce(3)} -M do -s ${largest}`), lossless, `${mtu}`);
+    assert.match(await ping(pair, `${atOnce(3)} -s ${3 * largest}`), lossless, `fragments ${mtu}`);
   }
   await pair.vms.a.run('ip link set eth0 mtu 1500');
   assert.match(await ping(pair, '-c 3 -i 0.01 -W 1 -M do -s 1400'), lost);
@@ -212,7 +212,7 @@ async function xdp(pair: Pair): Promise<void> {
   assert.equal(await echoes(), seen, 'the guest itself has seen no ping');
   await b.run('ip link set dev eth0 xdp off && ethtool -L eth0 combined 2');
   await setMtu(pair, 9001);
-  assert.match(await ping(pair, '-c 10 -i 0.01 -s 8000'), lossless);
+  assert.match(await ping(pair, `${atOnce(10)} -s 8000`), lossless);
   assert.notEqual(await echoes(), seen);
 }
 

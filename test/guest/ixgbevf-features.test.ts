@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { Vm } from '../../src/host/guest/guest-vm.ts';
 import * as ethtool from './ethtool.ts';
 import { answerPings, dropAll } from './guest-programs.ts';
-import { complaints, type Host, kernels, Pair, toolsOrSkip } from './pair.ts';
+import { atOnce, complaints, type Host, kernels, Pair, toolsOrSkip } from './pair.ts';
 import { Stream } from './stream.ts';
 
 const icmpAndIp = 28;
@@ -97,8 +97,8 @@ async function mtus(pair: Pair): Promise<void> {
   for (const mtu of [9710, 4000, 1500, 576, 68]) {
     await setMtu(pair, mtu);
     const largest = mtu - icmpAndIp;
-    assert.match(await ping(pair, `-c 3 -i 0.2 -M do -s ${largest}`), lossless, `${mtu}`);
-    assert.match(await ping(pair, `-c 3 -i 0.01 -s ${3 * largest}`), lossless, `fragments ${mtu}`);
+    assert.match(await ping(pair, `${atOnce(3)} -M do -s ${largest}`), lossless, `${mtu}`);
+    assert.match(await ping(pair, `${atOnce(3)} -s ${3 * largest}`), lossless, `fragments ${mtu}`);
   }
   for (const mtu of [67, 9711])
     assert.notEqual((await pair.vms.a.exec(`ip link set eth0 mtu ${mtu}`)).code, 0);
@@ -122,11 +122,11 @@ async function vlans(pair: Pair): Promise<void> {
        done`,
     );
   for (const size of [18, 1472, 8969])
-    assert.match(await ping(pair, `-c 3 -i 0.05 -s ${size}`, '10.5.0.2'), lossless);
+    assert.match(await ping(pair, `${atOnce(3)} -s ${size}`, '10.5.0.2'), lossless);
   await pair.vms.b.run('ip link set v5 down');
   assert.match(await ping(pair, '-c 2 -i 0.1 -W 1', '10.5.0.2'), lost);
   await pair.vms.b.run('ip link set v5 up');
-  assert.match(await ping(pair, '-c 3 -i 0.05', '10.5.0.2'), lossless);
+  assert.match(await ping(pair, atOnce(3), '10.5.0.2'), lossless);
   for (const vm of both(pair)) await vm.run('ip link del v5 && ip link del v6');
 }
 
@@ -215,7 +215,7 @@ async function xdp(pair: Pair): Promise<void> {
   await b.run('ip link set dev eth0 xdp off');
   await pair.vms.a.run(`ip neigh del ${pair.address('b')} dev eth0`);
   await setMtu(pair, 9001);
-  assert.match(await ping(pair, '-c 10 -i 0.01 -s 8000'), lossless);
+  assert.match(await ping(pair, `${atOnce(10)} -s 8000`), lossless);
 }
 
 async function resets(pair: Pair): Promise<void> {

@@ -190,6 +190,12 @@ export async function toolsOrSkip(
   }
 }
 
+/**
+ * Options of ping: `count` echoes at once. It then waits a second at least for the last answer; after
+ * quick ones in a row two round trips only, which is too little where the machine is busy.
+ */
+export const atOnce = (count: number): string => `-c ${count} -l ${count}`;
+
 /** What the guest's kernel said of a driver at warning level or above. */
 export async function complaints(vm: Vm, about: RegExp): Promise<string[]> {
   const log = await vm.run('dmesg -r');

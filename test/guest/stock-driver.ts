@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Vm } from '../../src/host/guest/guest-vm.ts';
-import { complaints, type Host, kernels, type Pair } from './pair.ts';
+import { atOnce, complaints, type Host, kernels, type Pair } from './pair.ts';
 
 /** ICMP payload sizes whose frames are 60 .. 9015 bytes long, without FCS. */
 const payloads = [18, 22, 56, 100, 470, 1472, 1473, 1500, 2000, 4000, 8972, 8973];
@@ -34,7 +34,7 @@ export async function stockDriver(t: TestContext, pair: Pair, kernel: string): P
     await ping(pair.vms.a, pair.address('b'), '-c 200 -i 0.005');
     for (const size of payloads) {
       if (size + icmpAndIp > 9001) continue;
-      await ping(pair.vms.b, pair.address('a'), `-c 3 -i 0.01 -M do -s ${size}`);
+      await ping(pair.vms.b, pair.address('a'), `${atOnce(3)} -M do -s ${size}`);
     }
   });
 
@@ -53,26 +53,26 @@ export async function stockDriver(t: TestContext, pair: Pair, kernel: string): P
       done`,
       { timeoutMs: 120_000 },
     );
-    await ping(pair.vms.a, pair.address('b'), '-c 5 -i 0.01');
+    await ping(pair.vms.a, pair.address('b'), atOnce(5));
   });
 
   await t.test('a guest reboots and is back', async () => {
     await pair.vms.b.reboot();
     await pair.up('b');
-    await ping(pair.vms.a, pair.address('b'), '-c 5 -i 0.01');
+    await ping(pair.vms.a, pair.address('b'), atOnce(5));
   });
 
   await t.test(
     'a guest is killed under traffic; the other keeps its link and finds it again',
     async () => {
-      const traffic = pair.vms.a.exec(`ping -q -i 0.002 -w 4 ${pair.address('b')}`);
+      const traffic = pair.vms.a.exec(`ping -q -i 0.002 -w 2 ${pair.address('b')}`);
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await pair.vms.b.kill();
       await traffic;
       assert.equal((await pair.vms.a.run('cat /sys/class/net/eth0/carrier')).trim(), '1');
       await pair.restart('b');
       await pair.up('b');
-      await ping(pair.vms.a, pair.address('b'), '-c 20 -i 0.01');
+      await ping(pair.vms.a, pair.address('b'), atOnce(20));
     },
   );
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { parseVpc } from '../../src/host/vpc/load.ts';
-import { complaints, type Host, Pair, type PairOptions, toolsOrSkip } from './pair.ts';
+import { atOnce, complaints, type Host, Pair, type PairOptions, toolsOrSkip } from './pair.ts';
 import { ping, transfer } from './stock-driver.ts';
 
 const kernel = '6.12';
@@ -22,7 +22,7 @@ async function crossing(
     for (const name of hosts) await pair.up(name);
     await ping(pair.vms.a, pair.address('b'), '-c 200 -i 0.005');
     for (const size of ['18', '1472', '8972'])
-      await ping(pair.vms.b, pair.address('a'), `-c 5 -i 0.01 -M do -s ${size}`);
+      await ping(pair.vms.b, pair.address('a'), `${atOnce(5)} -M do -s ${size}`);
     await transfer(pair, 'a', 'b', bytes);
     await transfer(pair, 'b', 'a', bytes);
     await pair.vms.b.run('iperf3 -s -D > /dev/null; sleep 0.5');
