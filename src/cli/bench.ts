@@ -26,10 +26,10 @@ const quick: Extent = { rounds: 3, sliceMs: 60, latencySeconds: 3, without: ['gu
 const help = `
 Parts:
   limits     what one core can tell another, and how soon
-  path       driver to driver through functions and switch: sizes, flows, functions
+  path       guest to guest, on a thread of their own or in one with all else: sizes, flows, functions
   peers      the path beside Open vSwitch with DPDK, DPDK's drivers, and Linux's own routing
   workers    two threads of the data plane beside one, in real time
-  latency    frames' time on their way at half load, with the collector's pauses
+  latency    frames' time on their way at half load, beside the bare machine's; collections
   guests     ENA, 82599 VF and QEMU's own NICs between two Linux guests
 
 Every figure is taken by turns with its peers, so that what else happens on the machine hits all of
