@@ -12,7 +12,9 @@ import {
   type BurstPath,
   type BurstReceiver,
   type BurstSender,
+  type BurstTrunk,
   ReceiverLoan,
+  RemoteLoan,
   type RouteTables,
   SenderLoan,
 } from '../net/loans.ts';
@@ -32,19 +34,27 @@ import {
   CONTROL_RECEIVERS,
   CONTROL_RING,
   CONTROL_ROUTES,
+  CONTROL_SENDERS,
   CONTROL_STOP,
   CONTROL_TRACKER,
   OWNER_BYTES,
   OWNERS,
   RECEIVERS,
+  REMOTE_BYTES,
+  REMOTE_KNOWN,
+  REMOTE_MAC_HI,
+  REMOTE_MAC_LO,
+  REMOTE_SLOT,
   STOP_OWNER,
   STOP_RECEIVER,
   STOP_RING,
+  STOP_SENDER,
   UNKNOWN,
 } from './layout.ts';
 import type { FastpathExports } from './module.ts';
 import { PortBlock } from './port-block.ts';
 import type { RingBlock } from './ring-block.ts';
+import { TrunkBlock } from './trunk-block.ts';
 
 const headRoomBytes = 1024;
 
@@ -75,9 +85,17 @@ export class FastPath implements BurstPath {
   /** Receivers of the burst: the first `#count` of these. */
   readonly #lent: Receiver[] = [];
   #count = 0;
-  /** Receivers that take no part in the burst: entries of `#receivers` to be forgotten. */
+  /** Receivers that lend nothing in the burst: entries of `#receivers` to be forgotten. */
   readonly #apart: number[] = [];
   #apartCount = 0;
+  /** Made when first needed, for each direction. */
+  readonly #out: TrunkBlock[] = [];
+  readonly #into: TrunkBlock[] = [];
+  /** Other threads' senders that are known, and by what they were. */
+  readonly #remotes: Int32Array;
+  readonly #remote = new RemoteLoan();
+  #remotesOf: RouteTables | null = null;
+  #remotesVersion = -1;
 
   /** `arena`: tables in the module's memory. Throws a RangeError when that is full. */
   constructor(arena: Arena, module: FastpathExports, fabric: BurstFabric) {
@@ -89,6 +107,8 @@ export class FastPath implements BurstPath {
     this.#control = control;
     this.#receivers = arena.int32(RECEIVERS);
     this.#owners = arena.int32((OWNERS * OWNER_BYTES) / 4);
+    this.#remotes = arena.int32((RECEIVERS * REMOTE_BYTES) / 4);
+    control[CONTROL_SENDERS / 4] = this.#remotes.byteOffset;
     control[CONTROL_RECEIVERS / 4] = this.#receivers.byteOffset;
     control[CONTROL_OWNERS / 4] = this.#owners.byteOffset;
     control[CONTROL_HEAD / 4] = arena.int32(headRoomBytes / 4).byteOffset;
@@ -111,9 +131,7 @@ export class FastPath implements BurstPath {
     const fabric = this.#fabric;
     if (!sender.lend(loan) || !fabric.lendSender(port, loan)) return 0;
     const control = this.#control;
-    const { routes } = fabric;
-    if (routes !== null && routes !== this.#routes) this.#writeRoutes(routes);
-    control[CONTROL_OWNER_EPOCH / 4] = fabric.ownersVersion;
+    this.#begin();
     const block = this.#blockOf(port);
     block.writeSender(loan);
     const now = fabric.now();
@@ -129,6 +147,34 @@ export class FastPath implements BurstPath {
     return sent;
   }
 
+  receive(trunk: BurstTrunk, most: number): number {
+    const fabric = this.#fabric;
+    if (!fabric.isOpen) return 0;
+    const block = this.#blockFor(this.#into, trunk);
+    if (!trunk.lendIn(block.loan)) return 0;
+    this.#begin();
+    block.write();
+    const now = fabric.now();
+    let taken = 0;
+    do taken += this.#module.receive(this.#control.byteOffset, block.at, most - taken, now);
+    while (this.#admit(-1));
+    this.#takeBack();
+    block.read();
+    trunk.takeInBack(block.loan);
+    this.frames += taken;
+    return taken;
+  }
+
+  #begin(): void {
+    const { routes, ownersVersion } = this.#fabric;
+    if (routes !== null && routes !== this.#routes) this.#writeRoutes(routes);
+    this.#control[CONTROL_OWNER_EPOCH / 4] = ownersVersion;
+    if (routes === this.#remotesOf && ownersVersion === this.#remotesVersion) return;
+    this.#remotesOf = routes;
+    this.#remotesVersion = ownersVersion;
+    this.#remotes.fill(0);
+  }
+
   /** Gives the run what it asked for; false: it has ended. */
   #admit(port: number): boolean {
     const control = this.#control;
@@ -142,14 +188,45 @@ export class FastPath implements BurstPath {
         return true;
       case STOP_OWNER:
         return this.#findOwner(key, control[CONTROL_MAC_LO / 4] as number);
+      case STOP_SENDER:
+        return this.#admitRemote(key);
       default:
         return false;
     }
   }
 
+  /** Another thread's port; false: what it sends goes the ordinary way. */
+  #admitRemote(port: number): boolean {
+    const loan = this.#remote;
+    if (!this.#fabric.lendRemote(port, loan)) return false;
+    const at = (port * REMOTE_BYTES) / 4;
+    this.#remotes[at + REMOTE_KNOWN / 4] = 1;
+    this.#remotes[at + REMOTE_MAC_HI / 4] = loan.macHi;
+    this.#remotes[at + REMOTE_MAC_LO / 4] = loan.macLo;
+    this.#remotes[at + REMOTE_SLOT / 4] = loan.key;
+    return true;
+  }
+
+  /** A receiver that another thread serves: the trunk's block is lent with the first of them. */
+  #admitCrossing(port: number, key: number, trunk: BurstTrunk): boolean {
+    const block = this.#blockFor(this.#out, trunk);
+    if (!block.isLent) {
+      if (!trunk.lendOut(block.loan)) return false;
+      block.isLent = true;
+      block.write();
+    }
+    const receiver = this.#blockOf(port);
+    receiver.writeTrunk(block.at);
+    this.#receivers[key] = receiver.receiver;
+    this.#apart[this.#apartCount++] = key;
+    return true;
+  }
+
   #admitReceiver(sender: number, key: number): void {
     const receiver = this.#next();
     const port = this.#fabric.portOf(key);
+    const trunk = port < 0 ? null : this.#fabric.trunkOf(port);
+    if (trunk !== null && sender >= 0 && this.#admitCrossing(port, key, trunk)) return;
     const lender =
       port < 0 || port === sender ? null : this.#fabric.lendReceiver(key, receiver.loan);
     if (lender === null) {
@@ -212,6 +289,13 @@ export class FastPath implements BurstPath {
     this.#count = 0;
     for (let i = 0; i < this.#apartCount; i++) this.#receivers[this.#apart[i] as number] = UNKNOWN;
     this.#apartCount = 0;
+    for (let i = 0; i < this.#out.length; i++) {
+      const block = this.#out[i] as TrunkBlock;
+      if (!block.isLent) continue;
+      block.isLent = false;
+      block.read();
+      block.trunk.takeOutBack(block.loan);
+    }
   }
 
   #next(): Receiver {
@@ -223,11 +307,21 @@ export class FastPath implements BurstPath {
     return receiver;
   }
 
+  #blockFor(blocks: TrunkBlock[], trunk: BurstTrunk): TrunkBlock {
+    for (let i = 0; i < blocks.length; i++) {
+      const known = blocks[i] as TrunkBlock;
+      if (known.trunk === trunk) return known;
+    }
+    const block = new TrunkBlock(this.#arena, trunk);
+    blocks.push(block);
+    return block;
+  }
+
   #blockOf(port: number): PortBlock {
     let block = this.#blocks[port] ?? null;
     if (block === null) {
       while (this.#blocks.length <= port) this.#blocks.push(null);
-      block = new PortBlock(this.#arena);
+      block = new PortBlock(this.#arena, port);
       this.#blocks[port] = block;
     }
     return block;

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc, txDesc } from '../defs/ena-io.ts';
+import { Frame } from '../net/frame.ts';
 import { R } from '../net/reasons.ts';
 import { rssInput } from '../net/toeplitz.ts';
+import { RingWriter, ringHeadBytes } from '../switch/trunk/frame-ring.ts';
+import { crossing } from '../switch/trunk/trunk.ts';
 import { place, side } from '../switch/vpc/decision.ts';
 import { field, routedFlag, ways } from '../switch/vpc/flow-table.ts';
 import { bit, hot } from '../switch/vpc/tracker.ts';
@@ -81,4 +84,46 @@ test('descriptors and completions are those of the card', () => {
     [layout.INPUT_IPV4, layout.INPUT_TCP4, layout.INPUT_UDP4],
     [rssInput.ipv4, rssInput.tcp4, rssInput.udp4],
   );
+});
+
+test('records of a trunk lie as the switch writes them', () => {
+  const bytes = new Uint8Array(ringHeadBytes + 2 ** 18);
+  const writer = new RingWriter(bytes);
+  const frame = new Frame();
+  frame.load(
+    Uint8Array.from({ length: 301 }, (_, i) => i),
+    0,
+    301,
+  );
+  frame.ipv4Sum = 1;
+  frame.l4Sum = 2;
+  const word = (at: number): number =>
+    new DataView(bytes.buffer).getUint32(ringHeadBytes + at, true);
+  writer.push(crossing.toPort, 7, 9, frame);
+  assert.equal(word(layout.RECORD_LENGTHS), 301 + 256 * 2 ** layout.RECORD_LENGTH_BITS);
+  assert.equal(word(layout.RECORD_FACTS), layout.FACT_L3_RIGHT + layout.FACT_L4_WRONG);
+  assert.equal(word(layout.RECORD_ENDS), 7 + 9 * 65_536);
+  assert.deepEqual([word(layout.RECORD_KIND), crossing.toPort], [layout.RECORD_TO_PORT, 0]);
+  assert.deepEqual(
+    [...bytes.subarray(ringHeadBytes + layout.RECORD_FRAME).subarray(0, 4)],
+    [0, 1, 2, 3],
+  );
+  const second = 2 ** layout.RECORD_UNIT_LOG * Math.ceil((layout.RECORD_FRAME + 301) / 16);
+  writer.push(crossing.toAll, 0, 0, frame);
+  assert.equal(word(second + layout.RECORD_KIND), crossing.toAll);
+});
+
+test('a record that does not fit until the end of its ring leaves word, and begins again', () => {
+  const size = 2 ** 18;
+  const bytes = new Uint8Array(ringHeadBytes + size);
+  const words = new Int32Array(bytes.buffer);
+  const last = size / 16 - 1;
+  words[0] = words[32] = last; // both are at the last unit
+  const writer = new RingWriter(bytes);
+  const frame = new Frame();
+  frame.load(new Uint8Array(100), 0, 100);
+  assert.ok(writer.push(crossing.toPort, 0, 0, frame));
+  const word = (at: number): number => (words[(ringHeadBytes + at) / 4] as number) >>> 0;
+  assert.equal(word(16 * last + layout.RECORD_LENGTHS), layout.RECORD_RESTART);
+  assert.equal(word(layout.RECORD_LENGTHS) % 2 ** layout.RECORD_LENGTH_BITS, 100);
 });

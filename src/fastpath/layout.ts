@@ -36,17 +36,20 @@ export const CONTROL_MAC_LO = 72;
 export const CONTROL_RING = 76;
 /** Of no use to anybody: what was fetched in advance has to go somewhere. */
 export const CONTROL_SEEN = 80;
+/** Senders that other threads serve, by port. */
+export const CONTROL_SENDERS = 84;
 export const CONTROL_BYTES = 128;
 
 /**
- * Why a run ended: everything was sent; the next frame is not plain; a receiver, a ring of it, or the
- * owner of a MAC is asked for.
+ * Why a run ended: everything was sent; the next frame is not plain; a receiver, a ring of it, the
+ * owner of a MAC, or another thread's sender is asked for.
  */
 export const STOP_DONE = 0;
 export const STOP_OTHER = 1;
 export const STOP_RECEIVER = 2;
 export const STOP_RING = 3;
 export const STOP_OWNER = 4;
+export const STOP_SENDER = 5;
 
 /** Receivers that there can be. */
 export const RECEIVERS = 4096;
@@ -57,6 +60,13 @@ export const APART = 1;
 /** A MAC's owner: its halves, the port, the epoch. */
 export const OWNERS = 256;
 export const OWNER_BYTES = 16;
+
+/** Another thread's sender: 1 if it is known, its MAC, its interface's slot. */
+export const REMOTE_KNOWN = 0;
+export const REMOTE_MAC_HI = 4;
+export const REMOTE_MAC_LO = 8;
+export const REMOTE_SLOT = 12;
+export const REMOTE_BYTES = 16;
 
 // A ring of descriptors with the ring of its completions: of a sender, or one of a receiver's.
 
@@ -107,6 +117,8 @@ export const SENDER_ADDRESS = 64;
 /** 1: a completion for every frame, asked for or not. */
 export const SENDER_COMPLETES_ALL = 68;
 export const SENDER_KEY = 72;
+/** The number of its port. */
+export const SENDER_PORT = 76;
 
 // What only a receiver has.
 
@@ -123,7 +135,19 @@ export const RECEIVER_FIRST = 76;
 /** Addresses of rings by their number. */
 export const RECEIVER_RINGS = 80;
 export const MAX_RINGS = 64;
-export const PORT_BYTES = 336;
+/** The trunk to whoever serves it, or 0; and the number of its port. */
+export const RECEIVER_TRUNK = 336;
+export const RECEIVER_PORT = 340;
+export const PORT_BYTES = 384;
+
+// One direction of a trunk, as its writer or its reader has it: places count units of 16 bytes.
+
+export const TRUNK_RECORDS = 0;
+/** In units, a power of two. */
+export const TRUNK_SIZE = 4;
+export const TRUNK_HEAD = 8;
+export const TRUNK_TAIL = 12;
+export const TRUNK_BYTES = 64;
 
 /** A window of guest memory: first DMA address, end, where it begins in linear memory, how it may be used. */
 export const WINDOW_IOVA = 0;
@@ -135,7 +159,25 @@ export const MAX_WINDOWS = 64;
 export const USE_READ = 1;
 export const USE_WRITE = 2;
 
-// What other rooms own, and tests compare with them: records of flows and connections, descriptors.
+// What other rooms own, and tests compare with them: records of trunks, flows and connections, descriptors.
+
+/** A record: length and head's length; facts; receiver's and sender's port; kind; then the frame. */
+export const RECORD_LENGTHS = 0;
+export const RECORD_FACTS = 4;
+export const RECORD_ENDS = 8;
+export const RECORD_KIND = 12;
+export const RECORD_FRAME = 16;
+export const RECORD_LENGTH_BITS = 20;
+/** In place of lengths: the next record is at the start. */
+export const RECORD_RESTART = 0xffff_ffff;
+export const RECORD_UNIT_LOG = 4;
+/** The kind of a frame from a port to a port. */
+export const RECORD_TO_PORT = 0;
+/** Sums that are known to be right, or wrong; further facts are for frames that are not plain. */
+export const FACT_L3_RIGHT = 1;
+export const FACT_L3_WRONG = 2;
+export const FACT_L4_RIGHT = 4;
+export const FACT_L4_WRONG = 8;
 
 export const FLOW_SOURCE = 0;
 export const FLOW_DESTINATION = 4;

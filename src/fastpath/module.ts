@@ -15,6 +15,8 @@ export type FastpathExports = {
   copy(to: number, from: number, sizeBytes: number): void;
   /** Sends frames of a sender's block, `most` at most; returns how many. */
   run(control: number, sender: number, most: number, now: number): number;
+  /** Takes frames of a trunk's block, `most` at most; returns how many. */
+  receive(control: number, trunk: number, most: number, now: number): number;
   /** Publishes the completions of a ring's block. */
   publish(ring: number): void;
 };

@@ -29,13 +29,16 @@ import {
   RECEIVER_INDIRECTION_MASK,
   RECEIVER_INPUTS,
   RECEIVER_MACS,
+  RECEIVER_PORT,
   RECEIVER_RINGS,
+  RECEIVER_TRUNK,
   RING_BYTES,
   SENDER_ADDRESS,
   SENDER_COMPLETES_ALL,
   SENDER_KEY,
   SENDER_MAC_HI,
   SENDER_MAC_LO,
+  SENDER_PORT,
   SENDER_RING,
   SENDER_SLOT,
   UNKNOWN,
@@ -52,6 +55,8 @@ import { RingBlock } from './ring-block.ts';
 /** Bytes of a hash's positions that matter for IPv4, and entries of the largest indirection. */
 const hashWords = 12 * 256;
 const maxIndirection = 4096;
+/** Longer frames are for the ordinary path. */
+const maxTrunkBytes = 65_535;
 
 export class PortBlock {
   readonly #arena: Arena;
@@ -73,13 +78,16 @@ export class PortBlock {
   #hash: HashTables | null = null;
   #hashVersion = -1;
 
-  constructor(arena: Arena) {
+  /** `port`: its number. */
+  constructor(arena: Arena, port: number) {
     this.#arena = arena;
     this.#sender = arena.int32(PORT_BYTES / 4);
     this.#senderDoubles = doublesOf(this.#sender);
     this.#receiver = arena.int32(PORT_BYTES / 4);
     this.#receiverDoubles = doublesOf(this.#receiver);
     this.#windows = arena.int32((MAX_WINDOWS * WINDOW_BYTES) / 4);
+    this.#sender[SENDER_PORT / 4] = port;
+    this.#receiver[RECEIVER_PORT / 4] = port;
   }
 
   /** Their addresses. */
@@ -123,6 +131,15 @@ export class PortBlock {
     words[RECEIVER_MACS / 4 + 2] = swapped(third);
     words[RECEIVER_FIRST / 4] = loan.firstRing;
     if (loan.hash !== this.#hash || loan.hash.version !== this.#hashVersion) this.#writeHash(loan);
+  }
+
+  /** Another thread serves it: frames go by a trunk's block. */
+  writeTrunk(block: number): void {
+    const words = this.#receiver;
+    words[RECEIVER_TRUNK / 4] = block;
+    words[PORT_MAX_BYTES / 4] = maxTrunkBytes;
+    this.#receiverDoubles[PORT_BYTES_LEFT / 8] = Infinity;
+    this.#receiverDoubles[PORT_PACKETS_LEFT / 8] = Infinity;
   }
 
   /** Its rings are not lent any more. */

@@ -43,6 +43,32 @@ export class RingLoan {
   pushed = 0;
 }
 
+/** One direction of a trunk, for its writer or its reader. Places count units of 16 bytes, modulo 2^32. */
+export class TrunkLoan {
+  /** Where the first record is, in bytes. */
+  recordsAt = 0;
+  /** In units. */
+  size = 0;
+  /** Where the reader is, or was when the writer last looked; and the writer. */
+  head = 0;
+  tail = 0;
+}
+
+/** A trunk to another thread; false: its ring does not lie where a fast path could reach it. */
+export interface BurstTrunk {
+  lendOut(loan: TrunkLoan): boolean;
+  takeOutBack(loan: TrunkLoan): void;
+  lendIn(loan: TrunkLoan): boolean;
+  takeInBack(loan: TrunkLoan): void;
+}
+
+/** What another thread's port sends from: its MAC, and what its flows are known by. */
+export class RemoteLoan {
+  macHi = 0;
+  macLo = 0;
+  key = 0;
+}
+
 /** What a port and its device let pass in a burst. */
 export class PortLoan {
   memory: LinearMemoryMap = noMemory;
@@ -116,6 +142,12 @@ export interface BurstFabric {
   /** As `lendSender`; the receiver that has filled in its part, or null: not in this burst. */
   lendReceiver(key: number, loan: ReceiverLoan): BurstReceiver | null;
   takeReceiverBack(key: number, loan: ReceiverLoan): void;
+  /** The trunk to whoever serves `port`, or null: it is served here. */
+  trunkOf(port: number): BurstTrunk | null;
+  /** Fills in what another thread's port sends from; false: it sends nothing that is plain. */
+  lendRemote(port: number, loan: RemoteLoan): boolean;
+  /** Whether frames may be carried at all now. */
+  readonly isOpen: boolean;
   /** The key of who owns a MAC, or -1. */
   ownerOf(macHi: number, macLo: number): number;
 }
@@ -124,6 +156,8 @@ export interface BurstFabric {
 export interface BurstPath {
   /** As `Port.burst`, for the port with this number. */
   send(port: number, sender: BurstSender, most: number): number;
+  /** Takes plain frames out of a trunk, `most` at most; returns how many. */
+  receive(trunk: BurstTrunk, most: number): number;
 }
 
 /** Whose burst it is: a device's transmit queue. */

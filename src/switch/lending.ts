@@ -1,5 +1,12 @@
 /** The switch as a fast path sees it: what it lends for a burst, and what it counts afterwards. */
-import type { BurstFabric, BurstReceiver, ReceiverLoan, SenderLoan } from '../net/loans.ts';
+import type {
+  BurstFabric,
+  BurstReceiver,
+  BurstTrunk,
+  ReceiverLoan,
+  RemoteLoan,
+  SenderLoan,
+} from '../net/loans.ts';
 import type { BurstRoutes } from './forwarder.ts';
 import type { SwitchPort } from './port.ts';
 import { counter } from './port-counters.ts';
@@ -78,6 +85,23 @@ export class Lending implements BurstFabric {
     values[counter.rxFrames] = (values[counter.rxFrames] as number) + loan.frames;
     values[counter.rxBytes] = (values[counter.rxBytes] as number) + loan.bytes;
     this.#network.touch(port);
+  }
+
+  get isOpen(): boolean {
+    return !this.#network.taps.any;
+  }
+
+  trunkOf(port: number): BurstTrunk | null {
+    return this.#network.ports[port]?.trunk ?? null;
+  }
+
+  lendRemote(index: number, loan: RemoteLoan): boolean {
+    const port = this.#network.ports[index] ?? null;
+    if (port === null || port.isFabric || port.express !== null) return false;
+    loan.key = this.#routes === null ? index : this.#routes.keyOf(port);
+    loan.macHi = port.macHi;
+    loan.macLo = port.macLo;
+    return loan.key >= 0;
   }
 
   ownerOf(macHi: number, macLo: number): number {

@@ -351,7 +351,9 @@ export class Switch implements Fabric, Delivery {
     const { frame } = trunk;
     let count = 0;
     this.#busy = true;
-    for (; count < most && trunk.next(); count++) {
+    for (; count < most; count++) {
+      if (this.bursts !== null) count += trunk.burst(this.bursts, most - count);
+      if (count === most || !trunk.next()) break;
       this.measure(frame);
       const from = this.ports[trunk.from] ?? null;
       const ended = this.forwarder.carried?.(trunk, from, this.ports[trunk.to] ?? null);

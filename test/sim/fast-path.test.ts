@@ -91,12 +91,17 @@ function addTo(twins: Twins, random: Prng, i: number, rxBufferBytes: number): vo
   }));
 }
 
-seededTimes(6, 'an Ethernet of three guests', (random) => {
-  const twins = new Twins((clock) => new Switch({ clock }));
+for (const switches of [1, 2])
+  seededTimes(6, `an Ethernet of three guests on ${switches} switches`, (random) =>
+    playEthernet(random, switches),
+  );
+
+function playEthernet(random: Prng, switches: number): void {
+  const twins = new Twins((clock) => new Switch({ clock }), switches);
   const rxBufferBytes = random.pick([64, 512, 2048]);
   for (let i = 0; i < guests; i++) addTo(twins, random, i, rxBufferBytes);
   play(twins, random, (from) => randomFrame(random, from), 60);
-});
+}
 
 /** A later packet of a flow: neither opens nor ends anything. */
 const goingOn = (packet: Packet): Packet =>
@@ -114,7 +119,14 @@ const tight = (random: Prng, now: number): Allowance =>
     now,
   );
 
-seededTimes(6, 'random VPCs, and changes of their rules', (random, seed) => {
+for (const switches of [1, 2])
+  seededTimes(
+    6,
+    `random VPCs on ${switches} switches, and changes of their rules`,
+    (random, seed) => playVpc(random, seed, switches),
+  );
+
+function playVpc(random: Prng, seed: number, switches: number): void {
   const model = randomModel(random);
   const regions: Region[] = [];
   const twins = new Twins((clock, arena) => {
@@ -122,7 +134,7 @@ seededTimes(6, 'random VPCs, and changes of their rules', (random, seed) => {
     const region = new Region({ clock, model, seed, ...limits, ...(arena && { arena }) });
     regions.push(region);
     return region.network;
-  });
+  }, switches);
   const names = model.interfaces.map(({ id }) => id);
   const limited = random.oneIn(3);
   const choice = random.next();
@@ -166,12 +178,16 @@ seededTimes(6, 'random VPCs, and changes of their rules', (random, seed) => {
     same(twins.reap(guest), `step ${step}: what ${from} has sent`);
     same(twins.counts(), `step ${step}: what was counted`);
     same(
-      regions.map(({ router }) => router.trackedConnections()),
+      [0, switches].map((first) =>
+        regions
+          .slice(first, first + switches)
+          .reduce((sum, { router }) => sum + router.trackedConnections(), 0),
+      ),
       `step ${step}: what is tracked`,
     );
   }
   met += twins.fast.frames;
-});
+}
 
 test('frames went the fast way', (t) => {
   t.diagnostic(`${met} frames`);

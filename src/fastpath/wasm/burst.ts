@@ -4,24 +4,22 @@
  * it and has done nothing about it: then the TypeScript path sends it.
  */
 import {
-  BUFFER_AT,
-  BUFFER_BYTES,
-  BUFFER_ID,
-  BUFFER_LENGTH,
+  APART,
   CONTROL_HEAD,
   CONTROL_KEY,
   CONTROL_MAC_LO,
   CONTROL_MARKS,
-  CONTROL_OWNER_EPOCH,
   CONTROL_OWNERS,
+  CONTROL_OWNER_EPOCH,
   CONTROL_RECEIVERS,
   CONTROL_ROUTES,
-  CONTROL_RING,
   CONTROL_SEEN,
   CONTROL_STOP,
   CONTROL_TRACKER,
-  DESC_PHASE_LSB,
   DESCRIPTOR_LOG,
+  DESC_PHASE_LSB,
+  FACT_L3_RIGHT,
+  FACT_L4_RIGHT,
   FLOW_MARK_A,
   FLOW_MARK_B,
   FLOW_PLACE,
@@ -30,13 +28,8 @@ import {
   FLOW_SLOT_B,
   FLOW_TO,
   HEAD_BYTES,
-  INPUT_IPV4,
-  INPUT_TCP4,
-  INPUT_UDP4,
-  MAX_BUFFERS,
-  MAX_RINGS,
-  OWNER_BYTES,
   OWNERS,
+  OWNER_BYTES,
   PLACE_RECEIVER,
   PLACE_ROUTED,
   PORT_BYTES_LEFT,
@@ -45,30 +38,18 @@ import {
   PORT_MAX_BYTES,
   PORT_PACKETS_LEFT,
   REASON_DELIVERED,
-  APART,
-  RECEIVER_FIRST,
-  RECEIVER_HASH,
-  RECEIVER_INDIRECTION,
-  RECEIVER_INDIRECTION_MASK,
-  RECEIVER_INPUTS,
-  RECEIVER_MACS,
-  RECEIVER_RINGS,
-  UNKNOWN,
   RECEIVERS,
-  RING_BYTES_MOVED,
+  RECEIVER_PORT,
+  RECEIVER_TRUNK,
+  RECORD_FRAME,
   RING_DEPTH,
   RING_DESCRIPTORS,
-  RING_FRAMES,
   RING_HEAD,
   RING_INDEX,
   RING_TAIL,
-  RX_BUFFER,
-  RX_FIRST,
   RX_IPV4,
   RX_L3_ERROR,
   RX_L4_CHECKED,
-  RX_L4_ERROR,
-  RX_LAST,
   RX_TCP,
   RX_UDP,
   SENDER_ADDRESS,
@@ -76,6 +57,7 @@ import {
   SENDER_KEY,
   SENDER_MAC_HI,
   SENDER_MAC_LO,
+  SENDER_PORT,
   SENDER_RING,
   SENDER_SLOT,
   SIDE_NOT_ASKED,
@@ -94,21 +76,29 @@ import {
   TX_SHAPE,
   TX_TSO,
   TX_WHOLE,
+  UNKNOWN,
   USE_READ,
-  USE_WRITE,
 } from '../layout';
 import { findFlow, isSteady, prolong } from './flows';
-import { copy, copyShort, fold, locate, sum, sum20 } from './memory';
+import {
+  ethernetBytes,
+  ipv4Bytes,
+  protocolTcp,
+  protocolUdp,
+  tcpSynAck,
+  tcpSyn,
+  tcpFinRst,
+  readHeaders,
+  readdress,
+  headerSum,
+  pseudo,
+  sumL4,
+  checkL4,
+} from './frames';
+import { copy, copyShort, fold, locate } from './memory';
+import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
 import { nextEntry, push } from './rings';
-
-const ethernetBytes: i32 = 14;
-const ipv4Bytes: i32 = 20;
-const protocolTcp: i32 = 6;
-const protocolUdp: i32 = 17;
-/** FIN, SYN, RST, ACK. */
-const tcpSynAck: u32 = 0x12;
-const tcpSyn: u32 = 0x02;
-const tcpFinRst: u32 = 0x05;
+import { roomIn, write } from './trunks';
 
 /** Sends `most` frames at most; returns how many. `control` then says why it ended. */
 export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
@@ -149,29 +139,16 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     // The headers, in memory that no guest can change.
     const headBytes = min(length, HEAD_BYTES);
     copyShort(head, from, headBytes);
-    if (load<u16>(head, 12) !== 0x0008) break;
     if (<i32>bswap<u16>(load<u16>(head, 6)) !== macHi) break;
     if (<i32>bswap<u32>(load<u32>(head, 8)) !== macLo) break;
-    const first = <i32>load<u8>(head, 14);
-    const headerBytes = (first & 15) << 2;
-    if (first >> 4 !== 4 || headerBytes < ipv4Bytes) break;
-    const total = <i32>bswap<u16>(load<u16>(head, 16));
-    const end = ethernetBytes + total;
-    if (total < headerBytes || end > length) break;
-    if ((load<u16>(head, 20) & 0xffbf) !== 0) break;
-    const protocol = <i32>load<u8>(head, 23);
-    const l4 = ethernetBytes + headerBytes;
-    let tcpFlags: u32 = 0;
-    let checksumAt = l4 + 6;
-    if (protocol === protocolUdp) {
-      if (l4 + 8 > end) break;
-    } else if (protocol === protocolTcp) {
-      if (l4 + 20 > end) break;
-      const l4Bytes = <i32>(load<u8>(head + l4, 12) >> 4) << 2;
-      if (l4Bytes < 20 || l4 + l4Bytes > end) break;
-      tcpFlags = load<u8>(head + l4, 13);
-      checksumAt = l4 + 16;
-    } else break;
+    const headers = readHeaders(head, length);
+    if (headers === 0) break;
+    const l4 = <i32>(headers & 0xffff);
+    const end = <i32>((headers >>> 16) & 0xffff);
+    const protocol = <i32>((headers >>> 32) & 0xff);
+    const tcpFlags = <u32>(headers >>> 40);
+    const headerBytes = l4 - ethernetBytes;
+    const checksumAt = protocol === protocolTcp ? l4 + 16 : l4 + 6;
     const source = <i32>bswap<u32>(load<u32>(head, 26));
     if (address !== 0 && source !== address) break;
 
@@ -208,25 +185,25 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       break;
     }
     if (receiver === APART || length > load<i32>(receiver, PORT_MAX_BYTES)) break;
-    const theirBytes = load<f64>(receiver, PORT_BYTES_LEFT);
-    const theirPackets = load<f64>(receiver, PORT_PACKETS_LEFT);
-    if (!(theirBytes > 0 && theirPackets > 0)) break;
-    const hash = hashOf(receiver, head, l4, protocol);
-    const mask = load<i32>(receiver, RECEIVER_INDIRECTION_MASK);
-    const table = <usize>load<u32>(receiver, RECEIVER_INDIRECTION);
-    let number = load<u32>(receiver, RECEIVER_FIRST);
-    if (table !== 0) number = load<u16>(table + (<usize>(hash & mask) << 1));
-    if (number >= <u32>MAX_RINGS) break;
-    const into = <usize>load<u32>(receiver + (<usize>number << 2), RECEIVER_RINGS);
-    if (into === UNKNOWN) {
-      store<u32>(control, key, CONTROL_KEY);
-      store<u32>(control, number, CONTROL_RING);
-      stop = STOP_RING;
-      break;
+    if (!mayReceive(receiver)) break;
+    const trunk = <usize>load<u32>(receiver, RECEIVER_TRUNK);
+    let hash = 0;
+    let into: usize = 0;
+    let buffers = 0;
+    let record: usize = 0;
+    if (trunk !== 0) {
+      record = roomIn(trunk, length);
+      if (record === 0) break;
+    } else {
+      hash = hashOf(receiver, head, l4, protocol);
+      into = ringOf(control, receiver, key, hash);
+      if (into <= <usize>APART) {
+        if (into === UNKNOWN) stop = STOP_RING;
+        break;
+      }
+      buffers = takeBuffers(receiver, into, head + 2 * HEAD_BYTES, length);
+      if (buffers === 0) break;
     }
-    if (into === APART) break;
-    const buffers = takeBuffers(receiver, into, head + 2 * HEAD_BYTES, length);
-    if (buffers === 0) break;
 
     // Nothing is in the way: from here on the frame is sent.
     if (routes) {
@@ -235,16 +212,15 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       const slotB = load<i32>(flow, FLOW_SLOT_B);
       if (slotA >= 0) prolong(tracker, slotA, now);
       if (slotB >= 0) prolong(tracker, slotB, now);
-      if ((load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) {
-        store<u64>(head, load<u64>(receiver, RECEIVER_MACS));
-        store<u32>(head, load<u32>(receiver, RECEIVER_MACS + 8), 8);
-      }
+      if (trunk === 0 && (load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) readdress(head, receiver);
     }
+    let facts = 0;
     let status: u32 = RX_IPV4 | (protocol === protocolTcp ? RX_TCP : RX_UDP);
     if ((word1 & TX_L3_CSUM) !== 0) {
       store<u16>(head, 0, 24);
       store<u16>(head, <u16>~headerSum(head, headerBytes), 24);
-    } else if (headerSum(head, headerBytes) !== 0xffff) status |= RX_L3_ERROR;
+      facts = FACT_L3_RIGHT;
+    } else if (trunk === 0 && headerSum(head, headerBytes) !== 0xffff) status |= RX_L3_ERROR;
     if ((word1 & TX_L4_CSUM) !== 0) {
       const isPartial = (word1 & TX_L4_PARTIAL) !== 0;
       if (!isPartial) store<u16>(head + checksumAt, 0);
@@ -253,13 +229,18 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       if (value === 0 && protocol === protocolUdp) value = 0xffff;
       store<u16>(head + checksumAt, <u16>value);
       status |= RX_L4_CHECKED;
-    } else if (protocol === protocolTcp || load<u16>(head + checksumAt) !== 0) {
-      status |= RX_L4_CHECKED;
-      const seed = pseudo(head, protocol, end - l4);
-      if (fold(<u64>seed + <u64>sumL4(head, from, l4, end, headBytes)) !== 0xffff)
-        status |= RX_L4_ERROR;
+      facts |= FACT_L4_RIGHT;
+    } else if (trunk === 0) status |= checkL4(head, from, l4, end, headBytes, protocol, checksumAt);
+    if (trunk === 0) {
+      fill(into, head, from, headBytes, length, buffers, status, hash, head + 2 * HEAD_BYTES);
+      account(receiver, into, length);
+    } else {
+      const ends = load<u32>(receiver, RECEIVER_PORT) | (load<u32>(sender, SENDER_PORT) << 16);
+      write(trunk, record, length, headBytes, facts, ends);
+      copyShort(record + RECORD_FRAME, head, headBytes);
+      if (length > headBytes)
+        copy(record + RECORD_FRAME + headBytes, from + headBytes, length - headBytes);
     }
-    fill(into, head, from, headBytes, length, buffers, status, hash);
     index++;
     if (completesAll || (word0 & TX_COMP_REQ) !== 0) {
       const entry = nextEntry(ring);
@@ -273,12 +254,6 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     bytesLeft -= bytes;
     packetsLeft -= 1;
     moved += bytes;
-    store<f64>(receiver, theirBytes - bytes, PORT_BYTES_LEFT);
-    store<f64>(receiver, theirPackets - 1, PORT_PACKETS_LEFT);
-    store<i32>(receiver, load<i32>(receiver, PORT_FRAMES) + 1, PORT_FRAMES);
-    store<f64>(receiver, load<f64>(receiver, PORT_BYTES_MOVED) + bytes, PORT_BYTES_MOVED);
-    store<i32>(into, load<i32>(into, RING_FRAMES) + 1, RING_FRAMES);
-    store<f64>(into, load<f64>(into, RING_BYTES_MOVED) + bytes, RING_BYTES_MOVED);
     stop = STOP_DONE;
   }
   store<u32>(ring, index, RING_HEAD);
@@ -314,7 +289,7 @@ function touch(
 
 /** Whether a flow's packets are delivered, and both its sides are as they were when that was decided. */
 @inline
-function isOpen(control: usize, flow: usize, sender: i32, now: f64): bool {
+export function isOpen(control: usize, flow: usize, sender: i32, now: f64): bool {
   if (load<i32>(flow, FLOW_REASON) !== REASON_DELIVERED) return false;
   if ((load<i32>(flow, FLOW_PLACE) & ~PLACE_ROUTED) !== PLACE_RECEIVER) return false;
   const to = load<i32>(flow, FLOW_TO);
@@ -339,122 +314,4 @@ function ownerOf(control: usize, hi: i32, lo: i32): i32 {
   const at = <usize>load<u32>(control, CONTROL_OWNERS) + place * OWNER_BYTES;
   if (load<i32>(at) !== hi || load<i32>(at, 4) !== lo) return -1;
   return load<i32>(at, 12) === load<i32>(control, CONTROL_OWNER_EPOCH) ? load<i32>(at, 8) : -1;
-}
-
-/** The Toeplitz hash by a receiver's tables. */
-@inline
-function hashOf(receiver: usize, head: usize, l4: i32, protocol: i32): i32 {
-  const inputs = load<i32>(receiver, RECEIVER_INPUTS);
-  const withPorts = (inputs & (protocol === protocolTcp ? INPUT_TCP4 : INPUT_UDP4)) !== 0;
-  if (!withPorts && (inputs & INPUT_IPV4) === 0) return 0;
-  const table = <usize>load<u32>(receiver, RECEIVER_HASH);
-  const hash = contribution(table, head + 26) ^ contribution(table + 4096, head + 30);
-  return withPorts ? hash ^ contribution(table + 8192, head + l4) : hash;
-}
-
-/** That of four bytes. */
-@inline
-function contribution(table: usize, at: usize): i32 {
-  const word = load<u32>(at);
-  return (
-    load<i32>(table + ((word & 255) << 2)) ^
-    load<i32>(table + (((word >>> 8) & 255) << 2), 1024) ^
-    load<i32>(table + (((word >>> 16) & 255) << 2), 2048) ^
-    load<i32>(table + ((word >>> 24) << 2), 3072)
-  );
-}
-
-/** Notes the buffers that hold `length` bytes; returns how many, or 0: it is not for this path. */
-@inline
-function takeBuffers(receiver: usize, ring: usize, notes: usize, length: i32): i32 {
-  const descriptors = <usize>load<u32>(ring, RING_DESCRIPTORS);
-  const depth = load<u32>(ring, RING_DEPTH);
-  const tail = load<u32>(ring, RING_TAIL);
-  let index = load<u32>(ring, RING_HEAD);
-  let left = length;
-  let note = notes;
-  for (let count = 1; count <= MAX_BUFFERS; count++, index++, note += BUFFER_BYTES) {
-    if (index === tail) return 0;
-    const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
-    const word0 = load<u32>(desc);
-    if (((word0 >>> DESC_PHASE_LSB) & 1) !== <u32>((index & depth) === 0)) return 0;
-    let room = <i32>(word0 & 0xffff);
-    if (room === 0) room = 65_536;
-    const part = min(room, left);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
-    const at = locate(receiver, iova, part, USE_WRITE);
-    if (at === 0) return 0;
-    store<u32>(note, <u32>at, BUFFER_AT);
-    store<i32>(note, part, BUFFER_LENGTH);
-    store<u32>(note, load<u32>(desc, 4) << 16, BUFFER_ID);
-    left -= part;
-    if (left === 0) {
-      return count;
-    }
-  }
-  return 0;
-}
-
-/** Copies a frame into the buffers that were noted, and completes them. */
-@inline
-function fill(
-  ring: usize,
-  head: usize,
-  from: usize,
-  headBytes: i32,
-  length: i32,
-  buffers: i32,
-  status: u32,
-  hash: i32,
-): void {
-  const notes = head + 2 * HEAD_BYTES;
-  const sq = load<u32>(ring, RING_INDEX);
-  store<u32>(ring, load<u32>(ring, RING_HEAD) + buffers, RING_HEAD);
-  let done = 0;
-  let word: u32 = RX_BUFFER | RX_FIRST;
-  for (let i = 0; i < buffers; i++) {
-    const note = notes + <usize>i * BUFFER_BYTES;
-    const at = <usize>load<u32>(note, BUFFER_AT);
-    const part = load<i32>(note, BUFFER_LENGTH);
-    const fromHead = max(0, min(part, headBytes - done));
-    if (fromHead > 0) copyShort(at, head + done, fromHead);
-    if (part > fromHead) copy(at + fromHead, from + done + fromHead, part - fromHead);
-    done += part;
-    const isLast = i === buffers - 1;
-    if (isLast) word |= RX_LAST | status;
-    const entry = nextEntry(ring);
-    store<u32>(entry, <u32>part | load<u32>(note, BUFFER_ID), 4);
-    store<i32>(entry, isLast ? hash : 0, 8);
-    store<u32>(entry, sq, 12);
-    push(ring, entry, word);
-    word = RX_BUFFER;
-  }
-}
-
-/** Of the IPv4 header. */
-@inline
-function headerSum(head: usize, headerBytes: i32): u32 {
-  const at = head + ethernetBytes;
-  return headerBytes === ipv4Bytes ? sum20(at) : sum(at, headerBytes);
-}
-
-/** The pseudo-header's sum, of words as they lie in memory. */
-@inline
-function pseudo(head: usize, protocol: i32, l4Bytes: i32): u32 {
-  const addresses = load<u64>(head, 26);
-  return fold(
-    (addresses & 0xffff_ffff) +
-      (addresses >>> 32) +
-      <u64>bswap<u16>(<u16>protocol) +
-      <u64>bswap<u16>(<u16>l4Bytes),
-  );
-}
-
-/** The sum of the bytes `l4` .. `end` of a frame, of which the head was copied. */
-@inline
-function sumL4(head: usize, from: usize, l4: i32, end: i32, headBytes: i32): u32 {
-  const inHead = min(end, headBytes);
-  let total: u64 = sum(head + l4, inHead - l4);
-  if (end > headBytes) total += <u64>sum(from + headBytes, end - headBytes);
-  return fold(total);
 }

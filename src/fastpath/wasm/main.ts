@@ -2,6 +2,7 @@
 import { layoutVersion } from '../layout';
 
 export { run } from './burst';
+export { receive } from './crossing';
 export { publish } from './rings';
 
 /** Of the layout that this module was compiled for. */

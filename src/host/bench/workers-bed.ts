@@ -68,16 +68,15 @@ export class WorkersHalf {
   constructor(spec: WorkersSpec, me: number, lines: TrunkLines, control: SharedArrayBuffer) {
     this.#control = new Int32Array(control);
     this.#windowFrames = Math.floor(windowBytes / (spec.bytes + 64));
-    this.#trunks = new WorkerTrunks(lines, this.#poller);
     const clock = new MonotonicClock();
     const path: PathSpec = {
       ...{ nic: 'ena', fabric: 'vpc', bytes: spec.bytes },
-      // What crosses a trunk does not go by the fast path.
-      ...{ pairs: pairCount, flows: flowsOfPair, engine: 'typescript' },
+      ...{ pairs: pairCount, flows: flowsOfPair },
     };
     const fabric = makeFabric(path, clock);
-    const { network, hopTo } = fabric;
+    const { network, hopTo, linear } = fabric;
     this.#network = network;
+    this.#trunks = new WorkerTrunks(lines, this.#poller, linear?.mapper);
     for (const trunk of this.#trunks.to) if (trunk !== null) network.trunks.push(trunk);
     for (let number = 0; number < pairCount; number++) {
       const ends = [senderAt(number), receiverAt(number)].map((place, side): End => {

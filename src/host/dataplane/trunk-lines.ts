@@ -2,11 +2,11 @@
  * What joins the workers of a data plane: a ring of memory from each to each other, and an event
  * descriptor of each, by which others wake it. The control plane makes them, and workers map them.
  */
-import { ringHeadBytes } from '../../switch/trunk/frame-ring.ts';
+import { type RingPlace, ringHeadBytes } from '../../switch/trunk/frame-ring.ts';
 import { Trunk } from '../../switch/trunk/trunk.ts';
 import { createEventFd, drainEventFd, signalEventFd } from '../../sys/eventfd.ts';
 import { closeFd } from '../../sys/fd.ts';
-import { createSharedMemory, mapFile } from '../../sys/memory.ts';
+import { createSharedMemory, type Mapper, mapFile } from '../../sys/memory.ts';
 import type { Poller } from '../../sys/poller.ts';
 
 /** Of one ring: 32 frames of 64 KiB and more, or a burst of 20,000 small ones. */
@@ -63,11 +63,11 @@ export function createTrunkLines(count: number): { lines: TrunkLines[]; close: (
 
 const makeRing = (name: string): number => createSharedMemory(name, ringHeadBytes + ringBytes).fd;
 
-function mapRing(fd: number): Uint8Array {
+function mapRing(fd: number, map: Mapper): RingPlace {
   const sizeBytes = ringHeadBytes + ringBytes;
-  const [piece] = mapFile({ fd, offset: 0, sizeBytes, writable: true }).pieces;
+  const [piece] = map({ fd, offset: 0, sizeBytes, writable: true }).pieces;
   if (piece === undefined) throw new Error('unreachable: it was mapped whole');
-  return piece.bytes;
+  return piece;
 }
 
 /** A worker's own ends. */
@@ -76,10 +76,12 @@ export class WorkerTrunks {
   readonly to: readonly (Trunk | null)[];
   readonly #all: readonly Trunk[];
 
-  constructor({ to, wakeFd }: TrunkLines, poller: Poller) {
+  /** `map`: where rings are mapped; anywhere if absent. */
+  constructor({ to, wakeFd }: TrunkLines, poller: Poller, map: Mapper = mapFile) {
     this.to = to.map((line) => {
       if (line === null) return null;
-      return new Trunk(mapRing(line.out), mapRing(line.into), () => signalEventFd(line.wakeFd));
+      const [out, into] = [mapRing(line.out, map), mapRing(line.into, map)];
+      return new Trunk(out, into, () => signalEventFd(line.wakeFd));
     });
     this.#all = this.to.filter((trunk) => trunk !== null);
     poller.add(wakeFd, () => drainEventFd(wakeFd));

@@ -59,9 +59,9 @@ class DataplaneWorker {
     const { config, wakeFd, number } = data;
     this.#control = control;
     this.#clock = new MonotonicClock(data.origin);
-    this.#trunks = new WorkerTrunks(data.lines, this.#poller);
     const { linear, without } = openLinearMemory(config.fastPath);
     if (without !== null) this.#tell({ kind: 'no-linear-memory', why: without });
+    this.#trunks = new WorkerTrunks(data.lines, this.#poller, linear?.mapper);
     this.#network = createNetwork(config, this.#clock, {
       trunks: this.#trunks.to,
       ...(linear !== null && { arena: linear }),

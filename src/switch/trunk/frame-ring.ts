@@ -9,6 +9,7 @@
  */
 import { copyWords, shortBytes, viewOf } from '../../net/copy.ts';
 import { type Frame, maxFrameBytes, maxHeadBytes } from '../../net/frame.ts';
+import type { TrunkLoan } from '../../net/loans.ts';
 
 /** Before the records: a page, of which three pairs of cache lines are used. */
 export const ringHeadBytes = 4096;
@@ -22,6 +23,9 @@ const restart = -1;
 const lengthBits = 20;
 const lengthMask = (1 << lengthBits) - 1;
 
+/** A ring's memory. `linear`: where it begins in a fast path's memory; absent: it does not lie there. */
+export type RingPlace = { readonly bytes: Uint8Array; readonly linear?: number };
+
 /** What both ends of a ring see of it. */
 class RingMemory {
   readonly words: Int32Array;
@@ -29,14 +33,25 @@ class RingMemory {
   readonly view: DataView;
   /** Units of 16 bytes. */
   readonly size: number;
+  readonly #linear: number;
 
-  constructor(memory: Uint8Array) {
+  constructor(memory: Uint8Array, linear: number) {
+    this.#linear = linear;
     this.bytes = memory;
     this.view = new DataView(memory.buffer, memory.byteOffset, memory.length);
     this.words = new Int32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
     this.size = (memory.length - ringHeadBytes) >> unitLog;
     if (!Number.isInteger(Math.log2(this.size)) || this.size << unitLog < 2 * maxFrameBytes)
       throw new Error(`a ring of ${memory.length} bytes is no power of two, or too small`);
+  }
+
+  lend(loan: TrunkLoan, head: number, tail: number): boolean {
+    if (this.#linear < 0) return false;
+    loan.recordsAt = this.#linear + ringHeadBytes;
+    loan.size = this.size;
+    loan.head = head;
+    loan.tail = tail;
+    return true;
   }
 }
 
@@ -50,9 +65,9 @@ export class RingWriter {
   /** Where the reader was when it was last looked at. */
   #head = 0;
 
-  /** `memory`: zeroed, or with an empty ring; `ringHeadBytes` and a power of two. */
-  constructor(memory: Uint8Array) {
-    this.#ring = new RingMemory(memory);
+  /** `memory`: zeroed, or with an empty ring; `ringHeadBytes` and a power of two. `linear`: as `RingPlace` has it. */
+  constructor(memory: Uint8Array, linear = -1) {
+    this.#ring = new RingMemory(memory, linear);
     this.#size = this.#ring.size;
     this.#words = this.#ring.words;
     this.#head = this.#words[word.readerAt] as number;
@@ -79,6 +94,15 @@ export class RingWriter {
     this.#copy(frame, (at << 2) + headerBytes);
     this.#tail = (this.#tail + units) | 0;
     return true;
+  }
+
+  /** Lends the ring to a fast path, which writes as this does. */
+  lend(loan: TrunkLoan): boolean {
+    return this.#ring.lend(loan, this.#head, this.#tail);
+  }
+
+  takeBack(loan: TrunkLoan): void {
+    this.#tail = loan.tail;
   }
 
   /** Shows the reader what was written. Returns whether it sleeps, and has to be woken, by us. */
@@ -130,8 +154,8 @@ export class RingReader {
   /** Times that the ring held what no writer writes, and was emptied. */
   broken = 0;
 
-  constructor(memory: Uint8Array) {
-    this.#ring = new RingMemory(memory);
+  constructor(memory: Uint8Array, linear = -1) {
+    this.#ring = new RingMemory(memory, linear);
     this.#size = this.#ring.size;
     this.#words = this.#ring.words;
     this.#head = this.#words[word.readerAt] as number;
@@ -168,6 +192,16 @@ export class RingReader {
     this.#head = (this.#head + units) | 0;
     frame.parse();
     return true;
+  }
+
+  /** Lends the ring to a fast path, which reads as this does; false: also when there is nothing to read. */
+  lend(loan: TrunkLoan): boolean {
+    if (this.#head === this.#tail && !this.#look()) return false;
+    return this.#ring.lend(loan, this.#head, this.#tail);
+  }
+
+  takeBack(loan: TrunkLoan): void {
+    this.#head = loan.head;
   }
 
   /** The writer may have the room of all that was read. */

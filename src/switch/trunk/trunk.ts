@@ -6,7 +6,8 @@
  * that is judged at the sender's side; what is judged at the receiver's is judged there.
  */
 import { Frame } from '../../net/frame.ts';
-import { RingReader, RingWriter } from './frame-ring.ts';
+import type { BurstPath, BurstTrunk, TrunkLoan } from '../../net/loans.ts';
+import { type RingPlace, RingReader, RingWriter } from './frame-ring.ts';
 
 /** What a frame that crosses is. */
 export const crossing = {
@@ -25,18 +26,40 @@ const kindMask = 0xff;
 export const trunkVersion = ({ version }: { readonly version: number }): number =>
   (version & 0x7fff) << 8;
 
-export class Trunk {
+/** Frames that go one by one at most before a burst is tried once more. */
+const mostSingles = 64;
+
+export class Trunk implements BurstTrunk {
   /** What `next` has shown. */
   readonly frame = new Frame();
   readonly #out: RingWriter;
   readonly #into: RingReader;
   readonly #wakeOther: () => void;
+  /** Frames that go one by one after a burst, more and more while bursts are in vain; and those left. */
+  #singles = 1;
+  #left = 0;
 
   /** `wakeOther`: called when the other thread sleeps and has something to read. */
-  constructor(out: Uint8Array, into: Uint8Array, wakeOther: () => void) {
-    this.#out = new RingWriter(out);
-    this.#into = new RingReader(into);
+  constructor(out: RingPlace, into: RingPlace, wakeOther: () => void) {
+    this.#out = new RingWriter(out.bytes, out.linear);
+    this.#into = new RingReader(into.bytes, into.linear);
     this.#wakeOther = wakeOther;
+  }
+
+  lendOut(loan: TrunkLoan): boolean {
+    return this.#out.lend(loan);
+  }
+
+  takeOutBack(loan: TrunkLoan): void {
+    this.#out.takeBack(loan);
+  }
+
+  lendIn(loan: TrunkLoan): boolean {
+    return this.#into.lend(loan);
+  }
+
+  takeInBack(loan: TrunkLoan): void {
+    this.#into.takeBack(loan);
   }
 
   /** Copies a frame in; false when there is no room. It is seen there after `flush`. */
@@ -69,6 +92,15 @@ export class Trunk {
   /** Times that the ring held what no other thread of ours writes. */
   get broken(): number {
     return this.#into.broken;
+  }
+
+  /** Lets a fast path take what it can, if it is time for that; returns how many frames it took. */
+  burst(path: BurstPath, most: number): number {
+    if (this.#left-- > 0) return 0;
+    const taken = path.receive(this, most);
+    this.#singles = taken > 0 ? 1 : Math.min(mostSingles, 2 * this.#singles);
+    this.#left = this.#singles;
+    return taken;
   }
 
   next(): boolean {
