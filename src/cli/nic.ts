@@ -95,6 +95,7 @@ Examples:
   $ virtfn nic --model ena --socket vf0.sock --socket vf1.sock
   $ virtfn nic --socket vf0.sock --type c6i.large --trace --pcap vf0.pcap
   $ virtfn nic --vpc examples/three-tier-vpc.yaml --socket web.sock --socket app.sock
+  $ virtfn nic --socket vf0.sock --socket vf1.sock --profile large-receive     bulk TCP: see the ENA README
   $ virtfn nic --socket vf0.sock --type m5.large --limit packetsPerSecond=10000 --show-limits
   $ virtfn nic --socket vf0.sock --control      then: vf0 link down, vf0 rate 1000, show
   $ virtfn nic --model efa --socket a.sock --socket b.sock --fabric loss=1%,jitter=50us,seed=3
