@@ -22,7 +22,8 @@ export class Histogram {
   }
 
   merge(counts: Float64Array, max: number): void {
-    for (const [i, count] of counts.entries()) this.counts[i] = (this.counts[i] as number) + count;
+    for (let i = 0; i < buckets; i++)
+      this.counts[i] = (this.counts[i] as number) + (counts[i] as number);
     if (max > this.max) this.max = max;
   }
 

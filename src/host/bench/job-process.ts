@@ -1,7 +1,7 @@
 /** The program of one contender of our own: makes the bed that it is told, and runs it in slices. */
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { inlineWholePath } from '../dataplane/engine.ts';
+import { tuneEngine } from '../dataplane/engine.ts';
 import { LatencyBed } from './latency-bed.ts';
 import { CopyBed, PathBed } from './path-bed.ts';
 import type { Job, LatencySlice, Slice } from './path-spec.ts';
@@ -12,7 +12,7 @@ const CHANNEL = 3;
 
 type Bed = { warmUp(): void; run(ms: number): Slice | Promise<LatencySlice> };
 
-inlineWholePath();
+tuneEngine();
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const bed = await bedOf(job);
 bed.warmUp();

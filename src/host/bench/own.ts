@@ -1,6 +1,7 @@
 /** Contenders of our own: the data path in a process of its own, and a plain copy beside it. */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { startFlags } from '../dataplane/engine.ts';
 import type { Figure, FigureSpec } from './figures.ts';
 import { mpps } from './native.ts';
 import type { Job, LatencySlice, PathSpec, Slice, SwitchSpec, ThreadedSlice } from './path-spec.ts';
@@ -130,5 +131,5 @@ export async function latencyContender(): Promise<Contender> {
 function startJob(name: string, job: Job): Promise<SlicedProcess> {
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const program = fileURLToPath(new URL(`./job-process.${ending}`, import.meta.url));
-  return SlicedProcess.start(name, process.execPath, [program, JSON.stringify(job)]);
+  return SlicedProcess.start(name, process.execPath, [...startFlags, program, JSON.stringify(job)]);
 }

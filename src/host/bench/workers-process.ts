@@ -1,12 +1,12 @@
 /** The program of one contender of `part-workers.ts`: works for a slice when it is asked to. */
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { inlineWholePath } from '../dataplane/engine.ts';
+import { tuneEngine } from '../dataplane/engine.ts';
 import { WorkersBed, type WorkersSpec } from './workers-bed.ts';
 
 const CHANNEL = 3;
 
-inlineWholePath();
+tuneEngine();
 const bed = new WorkersBed(JSON.parse(process.argv[2] ?? '') as WorkersSpec);
 bed.warmUp();
 const channel = new Socket({ fd: CHANNEL });

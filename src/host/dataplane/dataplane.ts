@@ -14,7 +14,7 @@ import type {
   FunctionCommand,
   SharedCounts,
 } from './config.ts';
-import { inlineWholePath } from './engine.ts';
+import { tuneEngine } from './engine.ts';
 import { placeFunctions } from './placement.ts';
 import { createTrunkLines } from './trunk-lines.ts';
 import { WorkerThread } from './worker-thread.ts';
@@ -42,7 +42,7 @@ export class Dataplane {
   #left: number;
 
   private constructor(config: DataplaneConfig) {
-    inlineWholePath();
+    tuneEngine();
     const { functions } = config;
     const homes = placeFunctions(functions, config.workers ?? 1);
     const count = Math.max(0, ...homes) + 1;
