@@ -110,15 +110,14 @@ export class Gate {
   #begin(): boolean {
     this.#tab.settle();
     const short = this.#short;
-    const now = short[at.time] as number;
-    let bytes = unlimited;
-    for (let i = 0; i < this.bytes.length; i++)
-      bytes = Math.min(bytes, left(this.bytes[i] as Meter, now));
-    if (this.#flows !== null) bytes = Math.min(bytes, left(this.#flows, now));
-    const packets = this.packets === null ? unlimited : left(this.packets, now);
+    short[at.bytes] = unlimited;
+    short[at.packets] = unlimited;
+    for (let i = 0; i < this.bytes.length; i++) lower(short, at.bytes, this.bytes[i] as Meter);
+    if (this.#flows !== null) lower(short, at.bytes, this.#flows);
+    if (this.packets !== null) lower(short, at.packets, this.packets);
+    const bytes = short[at.bytes] as number;
+    const packets = short[at.packets] as number;
     if (bytes <= 0 || packets <= 0) return false;
-    short[at.bytes] = bytes;
-    short[at.packets] = packets;
     short[at.allBytes] = bytes;
     short[at.allPackets] = packets;
     this.#tab.gate = this;
@@ -182,7 +181,8 @@ export class Gate {
 /** More than passes in any burst, and exact in sums of whole bytes. */
 const unlimited = 2 ** 50;
 
-function left(meter: Meter, now: number): number {
-  meter.refresh(now);
-  return meter.level + meter.credits;
+/** Lowers what is left there to what the meter has left; nothing is passed that would be an object. */
+function lower(short: Float64Array, there: number, meter: Meter): void {
+  meter.refresh(short[at.time] as number);
+  short[there] = Math.min(short[there] as number, meter.level + meter.credits);
 }
