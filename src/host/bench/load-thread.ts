@@ -34,6 +34,7 @@ class LoadThread {
   readonly #clock = new MonotonicClock();
   readonly #busy = new BusyTime(this.#clock);
   readonly #histogram = new Histogram();
+  readonly #time = new Float64Array(1);
   #line = 0;
 
   constructor({ port, shared, pairs }: LoadData) {
@@ -120,13 +121,15 @@ class LoadThread {
   #pace(rate: number): number {
     const [pair] = this.#pairs as [LoadPair];
     const clock = this.#clock;
+    const time = this.#time;
     const start = clock.now();
     let sent = 0;
     let seen = 0;
     let isEnding = false;
     for (let turn = 1; !isEnding || seen < sent; turn++) {
       const arrived = pair.receive();
-      const now = clock.now() - start;
+      clock.read(time);
+      const now = (time[0] as number) - start;
       if (arrived > 0) seen = this.#note(now, seen, arrived, rate);
       const due = Math.floor(now * rate) - sent;
       if (due > 0 && !isEnding) {
@@ -143,12 +146,14 @@ class LoadThread {
   #paceLines(rate: number): number {
     const words = this.#words;
     const clock = this.#clock;
+    const time = this.#time;
     const first = this.#line;
     const start = clock.now();
     let seen = 0;
     for (let turn = 1; turn % lookEvery !== 0 || !this.#isStopped; turn++) {
       const arrived = (Atomics.load(words, word.back) - first - seen) | 0;
-      const now = clock.now() - start;
+      clock.read(time);
+      const now = (time[0] as number) - start;
       if (arrived > 0) seen = this.#note(now, seen, arrived, rate);
       const due = (first + Math.floor(now * rate)) | 0;
       if (due === this.#line) continue;
