@@ -47,7 +47,7 @@ test('two workers take another model together, serve every function and end toge
     assert.deepEqual(await dataplane.setVpc(vpc), []);
     assert.equal((await dataplane.setVpc(contradiction)).length > 0, true);
     const names = vpc.interfaces.map(({ id }) => id);
-    assert.deepEqual(Object.keys(dataplane.counters()).sort(), [...names].sort());
+    assert.deepEqual(Object.keys(dataplane.counters()), names);
     for (const name of names) dataplane.command({ kind: 'set-link', function: name, up: false });
     assert.deepEqual(await dataplane.setVpc(vpc), []);
   });

@@ -167,7 +167,11 @@ export class Dataplane {
     if (event.kind === 'ready') {
       this.#ready.push(event);
       if (this.#ready.length < this.#workers.length) return;
-      const counters = merged(this.#ready.map((one) => one.counters));
+      const names = [...this.#homes.keys()];
+      const counters = merged(
+        names,
+        this.#ready.map((one) => one.counters),
+      );
       this.#counters = new Map(
         Object.entries(counters).map(([name, sets]) => [name, sets.map(read)]),
       );
@@ -185,9 +189,11 @@ type SharedByName = Readonly<Record<string, readonly SharedCounts[]>>;
 
 const read = ({ names, buffer }: SharedCounts): Counters => new Counters(names, buffer);
 
-/** What each worker counts of each function. */
-function merged(all: readonly SharedByName[]): Record<string, SharedCounts[]> {
-  const names = Object.keys(all[0] ?? {});
+/** What each worker counts of each function, in their order. */
+function merged(
+  names: readonly string[],
+  all: readonly SharedByName[],
+): Record<string, SharedCounts[]> {
   return Object.fromEntries(names.map((name) => [name, all.flatMap((one) => one[name] ?? [])]));
 }
 
