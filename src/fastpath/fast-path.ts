@@ -37,6 +37,7 @@ import {
   CONTROL_SENDERS,
   CONTROL_STOP,
   CONTROL_TRACKER,
+  HEAD_ROOM_BYTES,
   OWNER_BYTES,
   OWNERS,
   RECEIVERS,
@@ -55,8 +56,6 @@ import type { FastpathExports } from './module.ts';
 import { PortBlock } from './port-block.ts';
 import type { RingBlock } from './ring-block.ts';
 import { TrunkBlock } from './trunk-block.ts';
-
-const headRoomBytes = 1024;
 
 /** A receiver of the burst that is under way. */
 class Receiver {
@@ -111,7 +110,7 @@ export class FastPath implements BurstPath {
     control[CONTROL_SENDERS / 4] = this.#remotes.byteOffset;
     control[CONTROL_RECEIVERS / 4] = this.#receivers.byteOffset;
     control[CONTROL_OWNERS / 4] = this.#owners.byteOffset;
-    control[CONTROL_HEAD / 4] = arena.int32(headRoomBytes / 4).byteOffset;
+    control[CONTROL_HEAD / 4] = arena.int32(HEAD_ROOM_BYTES / 4).byteOffset;
   }
 
   #writeRoutes(routes: RouteTables): void {

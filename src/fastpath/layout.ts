@@ -119,6 +119,8 @@ export const SENDER_COMPLETES_ALL = 68;
 export const SENDER_KEY = 72;
 /** The number of its port. */
 export const SENDER_PORT = 76;
+/** Descriptors of a packet. */
+export const SENDER_MAX_PIECES = 80;
 
 // What only a receiver has.
 
@@ -212,9 +214,10 @@ export const CONNECTION_LAST_OUTWARD = 4;
 
 export const DESCRIPTOR_LOG = 4;
 export const DESC_PHASE_LSB = 24;
-/** In word 0 of a transmit descriptor: what tells a packet of one plain descriptor, and what it is. */
+/** In word 0 of a transmit descriptor: what tells a plain one, and its place in a packet. */
 export const TX_SHAPE = 0x0fc0_0000;
-export const TX_WHOLE = 0x0c00_0000;
+export const TX_FIRST = 0x0400_0000;
+export const TX_LAST = 0x0800_0000;
 export const TX_REQ_ID_HI_LSB = 16;
 export const TX_COMP_REQ = 0x1000_0000;
 /** In word 1. */
@@ -243,9 +246,16 @@ export const TOUCHED = 8;
 export const GROUP_ENTRIES = 32;
 /** As much of a frame as is copied before it is judged: every header fits. */
 export const HEAD_BYTES = 128;
-/** Buffers that one frame may take this way, and where they are noted behind the head. */
+/** Buffers that one frame may come in, or take, this way. */
 export const MAX_BUFFERS = 8;
 export const BUFFER_AT = 0;
 export const BUFFER_LENGTH = 4;
 export const BUFFER_ID = 8;
 export const BUFFER_BYTES = 16;
+/** In the first note of a packet's own buffers: its length, and what its words 0 ask for together. */
+export const PACKET_LENGTH = 8;
+export const PACKET_WANTS = 12;
+/** Behind the head: where the frame's own buffers are noted, then those that it is copied into. */
+export const NOTES_FROM = 256;
+export const NOTES_TO = 384;
+export const HEAD_ROOM_BYTES = 512;

@@ -12,6 +12,7 @@ import {
   type SenderLoan,
 } from '../net/loans.ts';
 import {
+  MAX_BUFFERS,
   MAX_RINGS,
   MAX_WINDOWS,
   PORT_BYTES,
@@ -38,6 +39,7 @@ import {
   SENDER_KEY,
   SENDER_MAC_HI,
   SENDER_MAC_LO,
+  SENDER_MAX_PIECES,
   SENDER_PORT,
   SENDER_RING,
   SENDER_SLOT,
@@ -115,6 +117,7 @@ export class PortBlock {
     words[SENDER_ADDRESS / 4] = loan.address;
     words[SENDER_COMPLETES_ALL / 4] = loan.completesAll ? 1 : 0;
     words[SENDER_KEY / 4] = loan.key;
+    words[SENDER_MAX_PIECES / 4] = Math.min(loan.maxPieces, MAX_BUFFERS);
   }
 
   readSender(loan: SenderLoan): void {

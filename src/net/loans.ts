@@ -87,6 +87,8 @@ export class SenderLoan extends PortLoan {
   readonly ring = new RingLoan();
   /** A completion for each frame, asked for or not. */
   completesAll = false;
+  /** Descriptors that one frame may have. */
+  maxPieces = 1;
   macHi = 0;
   macLo = 0;
   /** The IPv4 address that it has to send from; 0: any. */

@@ -84,8 +84,9 @@ function play(twins: Twins, random: Prng, frame: (from: number) => Frame, steps:
 function addTo(twins: Twins, random: Prng, i: number, rxBufferBytes: number): void {
   const rxDepth = random.pick([64, 256]);
   const spoofCheck = random.oneIn(2);
+  const txBufferBytes = random.pick([197, 256, 2048]);
   twins.add(() => ({
-    driver: { queuePairs: 2, rxDepth, txDepth: 256, rxBufferBytes },
+    driver: { queuePairs: 2, rxDepth, txDepth: 256, txBufferBytes, rxBufferBytes },
     device: { profile: permissive },
     port: { spoofCheck, address: 0x0a00_0001 + i },
   }));

@@ -187,6 +187,7 @@ export class TxQueue implements Sendable, BurstSender {
     loan.memory = memory;
     loan.maxBytes = settings.mtu + l2Bytes;
     loan.completesAll = this.#completesAll;
+    loan.maxPieces = this.shape.maxDescsPerPacket;
     return this.cq.lendTx(ring);
   }
 

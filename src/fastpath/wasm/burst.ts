@@ -1,10 +1,12 @@
 /**
- * A burst of plain frames from a sender's ring into its receivers' buffers: one descriptor each,
- * IPv4 with TCP or UDP, of flows whose way is known. Whatever else a frame is, the run ends before
- * it and has done nothing about it: then the TypeScript path sends it.
+ * A burst of plain frames from a sender's ring into its receivers' buffers: IPv4 with TCP or UDP, in a
+ * few buffers, of flows whose way is known. Whatever else a frame is, the run ends before it and has
+ * done nothing about it: then the TypeScript path sends it.
  */
 import {
   APART,
+  BUFFER_AT,
+  BUFFER_LENGTH,
   CONTROL_HEAD,
   CONTROL_KEY,
   CONTROL_MAC_LO,
@@ -28,8 +30,12 @@ import {
   FLOW_SLOT_B,
   FLOW_TO,
   HEAD_BYTES,
+  NOTES_FROM,
+  NOTES_TO,
   OWNERS,
   OWNER_BYTES,
+  PACKET_LENGTH,
+  PACKET_WANTS,
   PLACE_RECEIVER,
   PLACE_ROUTED,
   PORT_BYTES_LEFT,
@@ -68,14 +74,15 @@ import {
   STOP_RING,
   TOUCHED,
   TX_COMP_REQ,
+  TX_FIRST,
   TX_L3_CSUM,
   TX_L4_CSUM,
   TX_L4_PARTIAL,
+  TX_LAST,
   TX_REQ_ID_HI_LSB,
   TX_REQ_ID_LO_LSB,
   TX_SHAPE,
   TX_TSO,
-  TX_WHOLE,
   UNKNOWN,
   USE_READ,
 } from '../layout';
@@ -95,8 +102,9 @@ import {
   sumL4,
   checkL4,
 } from './frames';
-import { copy, copyShort, fold, locate } from './memory';
+import { copyShort, fold, locate } from './memory';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
+import { copyPieces, copyRest, takeRest } from './pieces';
 import { nextEntry, push } from './rings';
 import { roomIn, write } from './trunks';
 
@@ -129,16 +137,30 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     const word0 = load<u32>(desc);
     const word1 = load<u32>(desc, 4);
     const phase = <u32>((index & depth) === 0) << DESC_PHASE_LSB;
-    if ((word0 & TX_SHAPE) !== (<u32>TX_WHOLE | phase) || (word1 & TX_TSO) !== 0) break;
-    const length = <i32>(word0 & 0xffff);
-    if (length < ethernetBytes + ipv4Bytes || length > maxBytes) break;
+    const shape = (word0 & TX_SHAPE) ^ phase;
+    if ((shape & ~<u32>TX_LAST) !== <u32>TX_FIRST || (word1 & TX_TSO) !== 0) break;
+    let length = <i32>(word0 & 0xffff);
     const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
     const from = locate(sender, iova, length, USE_READ);
     if (from === 0) break;
+    let pieces: usize = 0;
+    let count = 1;
+    let wants = word0;
+    if ((shape & TX_LAST) === 0) {
+      pieces = head + NOTES_FROM;
+      store<u32>(pieces, <u32>from, BUFFER_AT);
+      store<i32>(pieces, length, BUFFER_LENGTH);
+      count = takeRest(sender, descriptors, depth, index, tail, pieces);
+      if (count === 0) break;
+      length = load<i32>(pieces, PACKET_LENGTH);
+      wants = load<u32>(pieces, PACKET_WANTS);
+    }
+    if (length < ethernetBytes + ipv4Bytes || length > maxBytes) break;
 
     // The headers, in memory that no guest can change.
     const headBytes = min(length, HEAD_BYTES);
-    copyShort(head, from, headBytes);
+    if (pieces === 0) copyShort(head, from, headBytes);
+    else copyPieces(head, pieces, 0, headBytes);
     if (<i32>bswap<u16>(load<u16>(head, 6)) !== macHi) break;
     if (<i32>bswap<u32>(load<u32>(head, 8)) !== macLo) break;
     const headers = readHeaders(head, length);
@@ -201,7 +223,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
         if (into === UNKNOWN) stop = STOP_RING;
         break;
       }
-      buffers = takeBuffers(receiver, into, head + 2 * HEAD_BYTES, length);
+      buffers = takeBuffers(receiver, into, head + NOTES_TO, length);
       if (buffers === 0) break;
     }
 
@@ -225,24 +247,24 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       const isPartial = (word1 & TX_L4_PARTIAL) !== 0;
       if (!isPartial) store<u16>(head + checksumAt, 0);
       const seed = isPartial ? 0 : pseudo(head, protocol, end - l4);
-      let value = ~fold(<u64>seed + <u64>sumL4(head, from, l4, end, headBytes)) & 0xffff;
+      let value = ~fold(<u64>seed + <u64>sumL4(head, from, pieces, l4, end, headBytes)) & 0xffff;
       if (value === 0 && protocol === protocolUdp) value = 0xffff;
       store<u16>(head + checksumAt, <u16>value);
       status |= RX_L4_CHECKED;
       facts |= FACT_L4_RIGHT;
-    } else if (trunk === 0) status |= checkL4(head, from, l4, end, headBytes, protocol, checksumAt);
+    } else if (trunk === 0) status |= checkL4(head, from, pieces, l4, end, headBytes, protocol, checksumAt);
     if (trunk === 0) {
-      fill(into, head, from, headBytes, length, buffers, status, hash, head + 2 * HEAD_BYTES);
+      fill(into, head, from, pieces, headBytes, buffers, status, hash, head + NOTES_TO);
       account(receiver, into, length);
     } else {
       const ends = load<u32>(receiver, RECEIVER_PORT) | (load<u32>(sender, SENDER_PORT) << 16);
       write(trunk, record, length, headBytes, facts, ends);
       copyShort(record + RECORD_FRAME, head, headBytes);
       if (length > headBytes)
-        copy(record + RECORD_FRAME + headBytes, from + headBytes, length - headBytes);
+        copyRest(record + RECORD_FRAME + headBytes, from, pieces, headBytes, length - headBytes);
     }
-    index++;
-    if (completesAll || (word0 & TX_COMP_REQ) !== 0) {
+    index += count;
+    if (completesAll || (wants & TX_COMP_REQ) !== 0) {
       const entry = nextEntry(ring);
       store<u32>(entry, load<u32>(ring, RING_INDEX) | (index << 16), 4);
       const high = (word0 >>> TX_REQ_ID_HI_LSB) & 0x3f;

@@ -20,6 +20,7 @@ import {
   FLOW_SLOT_B,
   FLOW_TO,
   HEAD_BYTES,
+  NOTES_TO,
   PLACE_ROUTED,
   PORT_MAX_BYTES,
   RECEIVER_PORT,
@@ -75,7 +76,7 @@ const factsOfSums: u32 = 15;
 
 /** Takes `most` frames at most; returns how many. `control` then says why it ended. */
 export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 {
-  const notes = <usize>load<u32>(control, CONTROL_HEAD) + 2 * HEAD_BYTES;
+  const notes = <usize>load<u32>(control, CONTROL_HEAD) + NOTES_TO;
   const routes = load<i32>(control, CONTROL_ROUTES) !== 0;
   const receivers = <usize>load<u32>(control, CONTROL_RECEIVERS);
   const senders = <usize>load<u32>(control, CONTROL_SENDERS);
@@ -171,8 +172,8 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
         status |= RX_L3_ERROR;
     if ((facts & FACT_L4_RIGHT) !== 0) status |= RX_L4_CHECKED;
     else if ((facts & FACT_L4_WRONG) !== 0) status |= RX_L4_CHECKED | RX_L4_ERROR;
-    else status |= checkL4(frame, frame, l4, end, min(length, HEAD_BYTES), protocol, isTcp ? l4 + 16 : l4 + 6);
-    fill(into, frame, frame, min(length, HEAD_BYTES), length, buffers, status, hash, notes);
+    else status |= checkL4(frame, frame, 0, l4, end, min(length, HEAD_BYTES), protocol, isTcp ? l4 + 16 : l4 + 6);
+    fill(into, frame, frame, 0, min(length, HEAD_BYTES), buffers, status, hash, notes);
     account(receiver, into, length);
     at += units;
     stop = STOP_DONE;

@@ -1,6 +1,7 @@
 /** What stands in a frame: its headers, where they may be, and its sums. */
 import { RECEIVER_MACS, RX_L4_CHECKED, RX_L4_ERROR } from '../layout';
 import { fold, sum, sum20 } from './memory';
+import { sumPieces } from './pieces';
 
 export const ethernetBytes: i32 = 14;
 export const ipv4Bytes: i32 = 20;
@@ -65,12 +66,25 @@ export function pseudo(head: usize, protocol: i32, l4Bytes: i32): u32 {
   );
 }
 
-/** The sum of the bytes `l4` .. `end` of a frame, of which the head was copied. */
+/**
+ * The sum of the bytes `l4` .. `end` of a frame, of which the head was copied. The rest lies at `from`,
+ * or where the notes at `pieces` say.
+ */
 @inline
-export function sumL4(head: usize, from: usize, l4: i32, end: i32, headBytes: i32): u32 {
+export function sumL4(
+  head: usize,
+  from: usize,
+  pieces: usize,
+  l4: i32,
+  end: i32,
+  headBytes: i32,
+): u32 {
   const inHead = min(end, headBytes);
   let total: u64 = sum(head + l4, inHead - l4);
-  if (end > headBytes) total += <u64>sum(from + headBytes, end - headBytes);
+  if (end > headBytes) {
+    if (pieces === 0) total += <u64>sum(from + headBytes, end - headBytes);
+    else total += <u64>sumPieces(pieces, headBytes, end - headBytes);
+  }
   return fold(total);
 }
 
@@ -79,6 +93,7 @@ export function sumL4(head: usize, from: usize, l4: i32, end: i32, headBytes: i3
 export function checkL4(
   head: usize,
   from: usize,
+  pieces: usize,
   l4: i32,
   end: i32,
   headBytes: i32,
@@ -87,6 +102,6 @@ export function checkL4(
 ): u32 {
   if (protocol === protocolUdp && load<u16>(head + checksumAt) === 0) return 0;
   const seed = pseudo(head, protocol, end - l4);
-  const total = fold(<u64>seed + <u64>sumL4(head, from, l4, end, headBytes));
+  const total = fold(<u64>seed + <u64>sumL4(head, from, pieces, l4, end, headBytes));
   return total === 0xffff ? RX_L4_CHECKED : RX_L4_CHECKED | RX_L4_ERROR;
 }

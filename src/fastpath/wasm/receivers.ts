@@ -38,7 +38,8 @@ import {
   USE_WRITE,
 } from '../layout';
 import { protocolTcp } from './frames';
-import { copy, copyShort, locate } from './memory';
+import { copyShort, locate } from './memory';
+import { copyRest } from './pieces';
 import { nextEntry, push } from './rings';
 
 /** Whether a receiver's allowance has anything left. */
@@ -123,8 +124,8 @@ export function fill(
   ring: usize,
   head: usize,
   from: usize,
+  pieces: usize,
   headBytes: i32,
-  length: i32,
   buffers: i32,
   status: u32,
   hash: i32,
@@ -140,7 +141,7 @@ export function fill(
     const part = load<i32>(note, BUFFER_LENGTH);
     const fromHead = max(0, min(part, headBytes - done));
     if (fromHead > 0) copyShort(at, head + done, fromHead);
-    if (part > fromHead) copy(at + fromHead, from + done + fromHead, part - fromHead);
+    if (part > fromHead) copyRest(at + fromHead, from, pieces, done + fromHead, part - fromHead);
     done += part;
     const isLast = i === buffers - 1;
     if (isLast) word |= RX_LAST | status;
