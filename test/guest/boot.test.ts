@@ -114,7 +114,7 @@ if (child) {
           ),
         );
         const [first] = vms;
-        assert.match((await first?.run(`ping ${atOnce(20)} 10.9.0.2`)) ?? '', / 0% packet loss/);
+        assert.match((await first?.run(`ping ${atOnce(5)} 10.9.0.2`)) ?? '', / 0% packet loss/);
         await Promise.all(vms.map((vm) => vm.unplug('plugged')));
         for (const vm of vms) assert.deepEqual(await vm.interfaces(), []);
       }

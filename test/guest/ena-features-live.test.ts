@@ -56,7 +56,7 @@ async function suite(t: TestContext, pair: Pair): Promise<void> {
   await t.test('a reset that the card asks for', async (t) => {
     if (await ethtool.driverKnows(pair.vms.a, 'unhealthy')) return askedReset(pair);
     pair.dataplane.command({ kind: 'request-reset', function: 'a' });
-    assert.match(await ping(pair, atOnce(20)), lossless);
+    assert.match(await ping(pair, atOnce(5)), lossless);
     t.skip("no driver in Linux enables that event, and none minds it; Amazon's own does");
   });
   await t.test('flow rules of ethtool -N', async (t) => {
@@ -212,7 +212,7 @@ async function xdp(pair: Pair): Promise<void> {
   assert.equal(await echoes(), seen, 'the guest itself has seen no ping');
   await b.run('ip link set dev eth0 xdp off && ethtool -L eth0 combined 2');
   await setMtu(pair, 9001);
-  assert.match(await ping(pair, `${atOnce(10)} -s 8000`), lossless);
+  assert.match(await ping(pair, `${atOnce(5)} -s 8000`), lossless);
   assert.notEqual(await echoes(), seen);
 }
 

@@ -9,7 +9,7 @@ import { type EnaProfile, enaProfiles } from '../../src/devices/ena/profile.ts';
 import { checkChecksums } from './capture.ts';
 import * as ethtool from './ethtool.ts';
 import { type FunctionChoice, ManyFunctions } from './many-functions.ts';
-import { atOnce, complaints, kernels, toolsOrSkip } from './pair.ts';
+import { complaints, kernels, toolsOrSkip } from './pair.ts';
 
 /** What the others send to; it and `permissive` are in name spaces of their own later. */
 const peer: FunctionChoice = { name: 'peer', profile: 'permissive' };
@@ -197,7 +197,8 @@ async function reachesPeer({ vm }: ManyFunctions, iface: string): Promise<void> 
   );
   const target = `${address.trim()}%${iface}`;
   await vm.run(WAIT_FOR_PING(`-6 ${target}`), { timeoutMs: 40_000 });
-  for (const options of [`${atOnce(20)} -s 1200`, `${atOnce(3)} -s 8950`]) {
+  // Without -w ping waits two round trips for its last answer: too little on a busy machine.
+  for (const options of ['-c 50 -i 0.002 -s 1200', '-c 3 -i 0.2 -w 10 -s 8950']) {
     const report = await vm.run(`ping -q -6 ${options} ${target}`, { timeoutMs: 30_000 });
     assert.match(report, / 0% packet loss/);
   }

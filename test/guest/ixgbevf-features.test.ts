@@ -215,7 +215,7 @@ async function xdp(pair: Pair): Promise<void> {
   await b.run('ip link set dev eth0 xdp off');
   await pair.vms.a.run(`ip neigh del ${pair.address('b')} dev eth0`);
   await setMtu(pair, 9001);
-  assert.match(await ping(pair, `${atOnce(10)} -s 8000`), lossless);
+  assert.match(await ping(pair, `${atOnce(5)} -s 8000`), lossless);
 }
 
 async function resets(pair: Pair): Promise<void> {

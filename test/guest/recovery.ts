@@ -1,7 +1,7 @@
 /** Resets of a card under traffic, by each way that a stock driver has, and by none of its own. */
 import assert from 'node:assert/strict';
 import * as ethtool from './ethtool.ts';
-import { atOnce, type Pair } from './pair.ts';
+import type { Pair } from './pair.ts';
 
 const driver = '/sys/bus/pci/drivers/ena';
 
@@ -90,7 +90,7 @@ export async function loseKeepAlives(pair: Pair): Promise<void> {
   await traffic();
   assert.match(await a.run('dmesg'), /Device reset completed successfully/);
   assert.equal((await a.run('cat /sys/class/net/eth0/carrier')).trim(), '1');
-  const report = await a.run(`ping -q ${atOnce(20)} -s 2000 ${pair.address('b')}`);
+  const report = await a.run(`ping -q -c 50 -i 0.01 -s 2000 ${pair.address('b')}`);
   assert.match(report, / 0% packet loss/);
 }
 

@@ -72,7 +72,7 @@ export async function stockDriver(t: TestContext, pair: Pair, kernel: string): P
       assert.equal((await pair.vms.a.run('cat /sys/class/net/eth0/carrier')).trim(), '1');
       await pair.restart('b');
       await pair.up('b');
-      await ping(pair.vms.a, pair.address('b'), atOnce(20));
+      await ping(pair.vms.a, pair.address('b'), atOnce(5));
     },
   );
 
