@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { GuestMemory, RemoteDma } from '../../src/pci/guest-memory.ts';
+import { linearBytes } from './fuzz-linear.ts';
 
 export type Sharing = 'shared' | 'messages' | 'both';
 
@@ -25,12 +26,17 @@ export class FuzzMemory {
   /** Whether the client refuses some of what messages ask for. */
   refuses = false;
   readonly #prng: Prng;
-  readonly #everything = new Uint8Array(2 * guardBytes + 3 * poolBytes).fill(canary);
+  readonly #everything: Uint8Array;
+  /** Where it begins in linear memory. */
+  readonly #linear: number;
   #spare: DmaArena;
   #isMapped = true;
 
   constructor(prng: Prng) {
     this.#prng = prng;
+    const { bytes, linear } = linearBytes('hostile', 2 * guardBytes + 3 * poolBytes);
+    this.#everything = bytes.fill(canary);
+    this.#linear = linear;
     this.sharing = prng.pick(['shared', 'shared', 'messages', 'both']);
     const part = (start: number) => this.#everything.subarray(start, start + poolBytes);
     this.pool = new DmaArena(part(guardBytes), poolBase);
@@ -38,7 +44,8 @@ export class FuzzMemory {
     this.seen = this.pool.memory;
     this.seen.clear();
     const secret = part(guardBytes + 2 * poolBytes);
-    this.seen.add({ iova: secretBase, memory: secret, readable: true, writable: true });
+    const place = { linear: linear + guardBytes + 2 * poolBytes };
+    this.seen.add({ iova: secretBase, memory: secret, readable: true, writable: true, ...place });
     this.#map();
   }
 
@@ -59,7 +66,9 @@ export class FuzzMemory {
     const { bytes } = this.pool;
     const access = { readable: true, writable: true };
     const shared = { shared: poolBytes, messages: 0, both: (poolBytes / 4) * 3 }[this.sharing];
-    if (shared > 0) this.seen.add({ iova: poolBase, memory: bytes.subarray(0, shared), ...access });
+    const linear = this.#linear + bytes.byteOffset - this.#everything.byteOffset;
+    if (shared > 0)
+      this.seen.add({ iova: poolBase, memory: bytes.subarray(0, shared), linear, ...access });
     if (shared === poolBytes) return;
     const memory = { sizeBytes: poolBytes - shared, remote: this.#client(bytes, shared) };
     this.seen.add({ iova: poolBase + shared, memory, ...access });

@@ -113,6 +113,25 @@ export class FuzzValues {
     for (let i = 0; i < count; i++) words[at + i] = this.word();
   }
 
+  /** A packet of one descriptor, as a driver posts it. */
+  wholeDescriptor(
+    words: Int32Array,
+    at: number,
+    phase: number,
+    iova: number,
+    length: number,
+  ): void {
+    const desc = txDesc.create();
+    desc.length = length;
+    desc.phase = phase;
+    desc.first = 1;
+    desc.last = 1;
+    desc.comp_req = 1;
+    desc.buff_addr_lo = iova >>> 0;
+    desc.addr_hi = Math.floor(iova / 2 ** 32);
+    desc.store(words, at);
+  }
+
   txDescriptor(
     words: Int32Array,
     at: number,

@@ -19,6 +19,7 @@ import { enaProfiles } from '../../src/devices/ena/profile.ts';
 import { DmaArena } from '../../src/drivers/dma-arena.ts';
 import { EnaDriver, type EnaDriverOptions } from '../../src/drivers/ena/driver.ts';
 import { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
+import type { FastPath } from '../../src/fastpath/fast-path.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
 import { Diagnostics } from '../../src/lib/diagnostics.ts';
 import { Prng } from '../../src/lib/prng.ts';
@@ -29,9 +30,13 @@ import { CountingPort } from './counting-port.ts';
 import { FuzzMemory, poolBase, poolBytes } from './ena-fuzz-memory.ts';
 import { FuzzValues } from './ena-fuzz-values.ts';
 import { mapped } from './ena-lab.ts';
-import { plainFrame } from './naive-packets.ts';
+import { beginLinear, linearBytes, openFastPath } from './fuzz-linear.ts';
+import { packet, plainFrame } from './naive-packets.ts';
 
 const victimBase = 2 ** 34;
+const [hostile, victim] = [0x0200_0000_0001, 0x0200_0000_0002];
+/** Ethernet, IPv4, UDP. */
+const datagramHeaders = 42;
 const maxFramesPerAccess = 8192;
 const smallRings = { txDepth: 32, rxDepth: 32, maxPolls: 1 };
 
@@ -61,6 +66,7 @@ export class EnaFuzz {
   readonly #doorbellWords: Int32Array;
   /** How the function is reached, for the report of a failure. */
   readonly ways: string;
+  readonly #fast: FastPath | null;
   readonly #victim: EnaDriver;
   readonly #shadow: Uint8Array;
   #driver: EnaDriver;
@@ -77,6 +83,7 @@ export class EnaFuzz {
   readonly log: string[] = [];
 
   constructor(seed: number) {
+    beginLinear();
     this.#prng = new Prng(seed);
     this.#values = new FuzzValues(this.#prng, poolBase, poolBytes);
     this.#memory = new FuzzMemory(this.#prng);
@@ -85,7 +92,9 @@ export class EnaFuzz {
     const mine = Uint8Array.of(2, 0, 0, 0, 0, 1);
     const profile = this.#prng.pick(enaProfiles);
     const access = this.#prng.pick(['posted', 'llq', 'llq', 'polled', 'polled'] as const);
-    this.ways = `${access}, ${this.#memory.sharing}`;
+    const isFast = this.#prng.oneIn(2);
+    this.#fast = isFast ? openFastPath(this.#switch) : null;
+    this.ways = `${access}, ${this.#memory.sharing}, ${isFast ? 'fast' : 'one by one'}`;
     const options = { mac: mine, linkMbps: 10_000, queuePairs, profile, access } as const;
     this.#device = new EnaFunction(
       options,
@@ -101,7 +110,8 @@ export class EnaFuzz {
     const bar = this.#device.bars[1]?.memory?.bytes ?? new Uint8Array(0);
     this.#deviceWords = new Int32Array(bar.buffer, bar.byteOffset, bar.length >>> 2);
 
-    const arena = new DmaArena(poolBytes, victimBase);
+    const own = linearBytes('victim', poolBytes);
+    const arena = new DmaArena(own.bytes.fill(0), victimBase, own.linear);
     const port = this.#switch.addPort({ name: 'victim', mac: 0x0200_0000_0002 });
     const mac = Uint8Array.of(2, 0, 0, 0, 0, 2);
     const host = this.#host(arena.memory, new Diagnostics());
@@ -119,6 +129,11 @@ export class EnaFuzz {
       deviceMemory: (sizeBytes: number) => ({ fd: -1, bytes: new Uint8Array(sizeBytes) }),
       diagnostics,
     };
+  }
+
+  /** Frames that went by the fast path. */
+  get fastFrames(): number {
+    return this.#fast?.frames ?? 0;
   }
 
   /** Throws an AssertionError when something did not hold. */
@@ -265,6 +280,10 @@ export class EnaFuzz {
       return;
     }
     const queue = this.#prng.pick(this.#queues);
+    if (queue.isTx && this.#prng.oneIn(2)) {
+      this.#plainBurst(queue);
+      return;
+    }
     const count = 1 + this.#prng.below(6);
     // A full receive ring mostly has its newest descriptors changed behind the device's back.
     if (!queue.isTx && queue.tail + count > queue.depth && !this.#prng.oneIn(20))
@@ -369,7 +388,10 @@ export class EnaFuzz {
     assert.ok(tx);
     for (let n = this.#prng.below(8); n >= 0; n--) {
       const length = 60 + this.#prng.below(this.#prng.oneIn(3) ? 8954 : 1440);
-      tx.send(plainFrame(0x0200_0000_0002, 0x0200_0000_0001, length, this.#sent++), 0, length);
+      const isIp = length > 100 && !this.#prng.oneIn(3);
+      const frame = isIp ? this.#datagram(2, 1, length) : plainFrame(victim, hostile, length, 0);
+      frame[length - 1] = this.#sent++;
+      tx.send(frame, 0, length);
     }
     tx.kick();
     driver.poll();
@@ -378,6 +400,32 @@ export class EnaFuzz {
       rx.replenish();
     }
     this.#shadow.set(driver.arena.bytes);
+  }
+
+  /** What the fast path is for: IPv4, UDP, with a sum that may be wrong. */
+  #datagram(from: number, to: number, length: number): Uint8Array {
+    const payload = new Uint8Array(length - datagramHeaders).fill(this.#sent);
+    const macs = { from: 0x0200_0000_0000 + from, to: 0x0200_0000_0000 + to };
+    return packet({ ...macs, ip: 4, l4: 'udp', payload });
+  }
+
+  /** Datagrams by whole descriptors, most of which are right. */
+  #plainBurst(queue: KnownQueue): void {
+    const { pool } = this.#memory;
+    const frame = this.#datagram(1, 2, 120 + this.#prng.below(1000));
+    const at = this.#prng.below(poolBytes - 2048) & ~63;
+    pool.bytes.set(frame, at);
+    const count = 4 + this.#prng.below(12);
+    for (let i = 0; i < count; i++) {
+      const phase = (queue.tail & queue.depth) === 0 ? 1 : 0;
+      const word = queue.firstWord + (queue.tail & (queue.depth - 1)) * queue.entryWords;
+      if (word + 4 > queue.words.length) break;
+      this.#values.wholeDescriptor(queue.words, word, phase, poolBase + at, frame.length);
+      if (this.#prng.oneIn(12)) queue.words[word + this.#prng.below(4)] = this.#values.word();
+      queue.tail = (queue.tail + 1) & 0xffff;
+    }
+    this.#note(`${count} datagrams`);
+    this.#write(queue.doorbell, queue.tail);
   }
 
   #verify(): void {
