@@ -1,26 +1,20 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { hostRules } from '../../check/host/rules.ts';
 import { check, type Finding, type Report } from '../../check/report.ts';
 import { seeded } from '../../lib/testing-seed.ts';
 import { inspectHost } from './host.ts';
 import { type Files, instanceFiles, writeTree } from './testing-tree.ts';
 
-const roots: string[] = [];
-after(() => {
-  for (const root of roots) rmSync(root, { recursive: true, force: true });
-});
-
 async function reportOf(files: Files): Promise<Report> {
   const root = writeTree(files);
-  roots.push(root);
-  return check(
-    { kind: 'host', name: 'tree', detail: '' },
-    hostRules,
-    await inspectHost(root, 0),
-    '',
-  );
+  try {
+    const facts = await inspectHost(root, 0);
+    return check({ kind: 'host', name: 'tree', detail: '' }, hostRules, facts, '');
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
 }
 
 const outcomes = ({ findings }: Report): Record<string, string> =>
