@@ -258,4 +258,6 @@ export const PACKET_WANTS = 12;
 /** Behind the head: where the frame's own buffers are noted, then those that it is copied into. */
 export const NOTES_FROM = 256;
 export const NOTES_TO = 384;
-export const HEAD_ROOM_BYTES = 512;
+/** Then the sets, and the records, of the flows that the next frames are probably of. */
+export const NOTES_FLOWS = 512;
+export const HEAD_ROOM_BYTES = 576;

@@ -73,7 +73,7 @@ export class VpcRouter implements Forwarder {
     this.#tracker = new Tracker(connections, this.#nics.bySlot, random, delivery.time.ns, arena);
     this.#judge = new Judge(this.#nics, this.#tracker);
     this.#flows4 = new FlowTable(4, flows, random, arena);
-    this.#flows6 = new FlowTable(6, flows, random, arena);
+    this.#flows6 = new FlowTable(6, flows, random);
     this.#fragments = new FragmentTable(fragments, random);
     this.burstRoutes = new VpcBurstRoutes(this.#nics, this.#flows4, this.#tracker);
     this.apply(policy);

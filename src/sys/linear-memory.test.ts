@@ -49,7 +49,7 @@ test('tables are zeroed, aligned, apart from each other and what the module sees
   assert.equal(again.byteOffset, words.byteOffset);
   assert.deepEqual([...again], new Array(16).fill(0));
   assert.equal(times[0], 1.5);
-  assert.throws(() => linear.int32(2 ** 26), RangeError);
+  assert.throws(() => linear.int32(2 ** 27), RangeError);
 });
 
 test("what the module was compiled with lies before the tables' place", () => {

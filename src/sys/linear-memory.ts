@@ -4,7 +4,7 @@
  *
  *     0 .. 64 KiB    nothing: no address of anything is 0
  *     .. 1 MiB       the module's static data
- *     .. 256 MiB     tables: typed arrays at multiples of 64
+ *     .. 512 MiB     tables: typed arrays at multiples of 64
  *     .. 4 GiB       mappings
  *
  * As in `memory.ts`, a mapping that is released is overlaid at once. But places are used again: for the
@@ -35,7 +35,7 @@ const wasmPages = 65_536;
 const linearBytes = wasmPages * 65_536;
 /** Where tables begin; before that lies what the module was compiled with. */
 const firstTable = 2 ** 20;
-const firstMapping = 2 ** 28;
+const firstMapping = 2 ** 29;
 const tableAlignment = 64;
 const MADV_HUGEPAGE = 14;
 /** From `start` on, so many bytes. */

@@ -15,7 +15,6 @@ import {
   CONTROL_OWNER_EPOCH,
   CONTROL_RECEIVERS,
   CONTROL_ROUTES,
-  CONTROL_SEEN,
   CONTROL_STOP,
   CONTROL_TRACKER,
   DESCRIPTOR_LOG,
@@ -30,6 +29,7 @@ import {
   FLOW_SLOT_B,
   FLOW_TO,
   HEAD_BYTES,
+  NOTES_FLOWS,
   NOTES_FROM,
   NOTES_TO,
   OWNERS,
@@ -86,7 +86,8 @@ import {
   UNKNOWN,
   USE_READ,
 } from '../layout';
-import { findFlow, isSteady, prolong } from './flows';
+import { findFlow, isOf, isSteady, prolong } from './flows';
+import { foresee, touch } from './foresight';
 import {
   ethernetBytes,
   ipv4Bytes,
@@ -130,7 +131,11 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   let stop = STOP_DONE;
   for (; index !== tail && sent < most; sent++) {
     stop = STOP_OTHER;
-    if ((sent & (TOUCHED - 1)) === 0) touch(control, sender, descriptors, index, tail, depth);
+    if ((sent & (TOUCHED - 1)) === 0) {
+      if (sent === 0) touch(control, sender, descriptors, index, tail, depth);
+      touch(control, sender, descriptors, index + TOUCHED, tail, depth);
+      if (routes) foresee(control, sender, descriptors, index, tail, depth, head + NOTES_FLOWS);
+    }
 
     // The descriptor, each word of which is read once.
     const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
@@ -185,7 +190,10 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       const destination = <i32>bswap<u32>(load<u32>(head, 30));
       const ports = <i32>bswap<u32>(load<u32>(head + l4));
       const slot = load<i32>(sender, SENDER_SLOT);
-      flow = findFlow(control, source, destination, ports, toMacLo, toMacHi, (slot << 8) | protocol);
+      const who = (slot << 8) | protocol;
+      flow = <usize>load<u32>(head + ((<usize>sent & (TOUCHED - 1)) << 2), NOTES_FLOWS);
+      if (flow === 0 || !isOf(flow, source, destination, ports, toMacLo, toMacHi, who))
+        flow = findFlow(control, source, destination, ports, toMacLo, toMacHi, who);
       if (flow === 0 || !isOpen(control, flow, slot, now)) break;
       key = load<u32>(flow, FLOW_TO);
     } else {
@@ -285,28 +293,6 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   store<f64>(sender, load<f64>(sender, PORT_BYTES_MOVED) + moved, PORT_BYTES_MOVED);
   store<i32>(control, stop, CONTROL_STOP);
   return sent;
-}
-
-/**
- * Has the first bytes of the next frames fetched, all at once: another core has written them, and
- * waiting for one after the other would take longer than all else.
- */
-function touch(
-  control: usize,
-  sender: usize,
-  descriptors: usize,
-  first: u32,
-  tail: u32,
-  depth: u32,
-): void {
-  let seen: u32 = 0;
-  for (let i: u32 = 0; i < <u32>TOUCHED && first + i !== tail; i++) {
-    const desc = descriptors + (<usize>((first + i) & (depth - 1)) << DESCRIPTOR_LOG);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
-    const at = locate(sender, iova, 4, USE_READ);
-    if (at !== 0) seen ^= load<u32>(at);
-  }
-  store<u32>(control, seen, CONTROL_SEEN);
 }
 
 /** Whether a flow's packets are delivered, and both its sides are as they were when that was decided. */

@@ -22,8 +22,9 @@ import {
   CONNECTION_STATE,
 } from '../layout';
 
-/** The record of a flow that was decided in this epoch, or 0. */
-export function findFlow(
+/** Where the set of a flow begins. */
+@inline
+export function setOf(
   control: usize,
   source: i32,
   destination: i32,
@@ -45,14 +46,62 @@ export function findFlow(
   h *= 0xc2b2ae35;
   h ^= h >>> 16;
   const set = <usize>(h >>> load<u32>(control, CONTROL_FLOW_SHIFT));
-  let at = <usize>load<u32>(control, CONTROL_FLOWS) + set * (FLOW_WAYS * FLOW_RECORD_BYTES);
+  return <usize>load<u32>(control, CONTROL_FLOWS) + set * (FLOW_WAYS * FLOW_RECORD_BYTES);
+}
+
+/** The record of a flow that was decided in this epoch, or 0. */
+export function findFlow(
+  control: usize,
+  source: i32,
+  destination: i32,
+  ports: i32,
+  macLo: i32,
+  macHi: i32,
+  from: i32,
+): usize {
+  const set = setOf(control, source, destination, ports, macLo, macHi, from);
+  return findIn(control, set, source, destination, ports, macLo, macHi, from);
+}
+
+/** The same, in its set. */
+@inline
+export function findIn(
+  control: usize,
+  set: usize,
+  source: i32,
+  destination: i32,
+  ports: i32,
+  macLo: i32,
+  macHi: i32,
+  from: i32,
+): usize {
+  let at = set;
   for (let i = 0; i < FLOW_WAYS; i++, at += FLOW_RECORD_BYTES) {
-    if (load<i32>(at, FLOW_PORTS) !== ports || load<i32>(at, FLOW_SOURCE) !== source) continue;
-    if (load<i32>(at, FLOW_DESTINATION) !== destination || load<i32>(at, FLOW_FROM) !== from) continue;
-    if (load<i32>(at, FLOW_DST_MAC_LO) !== macLo || load<i32>(at, FLOW_DST_MAC_HI) !== macHi) continue;
-    return load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
+    if (isOf(at, source, destination, ports, macLo, macHi, from))
+      return load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
   }
   return 0;
+}
+
+/** Whether a record is that of a flow. */
+@inline
+export function isOf(
+  at: usize,
+  source: i32,
+  destination: i32,
+  ports: i32,
+  macLo: i32,
+  macHi: i32,
+  from: i32,
+): bool {
+  return (
+    load<i32>(at, FLOW_PORTS) === ports &&
+    load<i32>(at, FLOW_SOURCE) === source &&
+    load<i32>(at, FLOW_DESTINATION) === destination &&
+    load<i32>(at, FLOW_FROM) === from &&
+    load<i32>(at, FLOW_DST_MAC_LO) === macLo &&
+    load<i32>(at, FLOW_DST_MAC_HI) === macHi
+  );
 }
 
 /** Whether the next packet only prolongs a connection: alive, of that generation, nothing to learn. */
