@@ -16,9 +16,9 @@ const measuredMs = 2000;
 const ofEach = 3;
 /** Percent of a core, and wake-ups in a second, of the thread that has most. */
 const most: Readonly<Record<Access, { percent: number; wakeUps: number }>> = {
-  posted: { percent: 0.5, wakeUps: 15 },
-  llq: { percent: 0.5, wakeUps: 15 },
-  polled: { percent: 1, wakeUps: 75 },
+  posted: { percent: 1, wakeUps: 15 },
+  llq: { percent: 1, wakeUps: 15 },
+  polled: { percent: 1.5, wakeUps: 75 },
 };
 
 type Spent = { readonly ns: number; readonly wakeUps: number };
