@@ -23,7 +23,8 @@ const maxMsPerFile = 15 * 60_000;
 const cores = availableParallelism();
 // A guest, two cores and a data plane, or somebody who measures: one file at a time, and last. What
 // takes no guest tells of a failure in a minute, and then there is no need to wait for the others.
-const takesMachine = (file) => /^dist\/test\/(bench|guest|host\/idle|check\/guest|image\/boot)/.test(file);
+const takesMachine = (file) =>
+  /^dist\/test\/(bench|guest|host\/idle|check\/guest|image\/boot)/.test(file);
 // Many and small: a process for each would cost more than they do, so a few processes share them.
 const isSmall = (file) => /^dist\/(src|test\/sim)\//.test(file);
 const small = grouped(files.filter(isSmall), 2 * cores);
