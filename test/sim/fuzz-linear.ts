@@ -3,9 +3,8 @@
  * and the tables that the fast paths leave behind go with the memory now and then.
  */
 
-import { FastPath } from '../../src/fastpath/fast-path.ts';
-import { instantiateFastpath } from '../../src/fastpath/module.ts';
-import { Lending } from '../../src/switch/lending.ts';
+import type { FastPath } from '../../src/fastpath/fast-path.ts';
+import { openFastPath as open } from '../../src/host/dataplane/fast-path.ts';
 import type { Switch } from '../../src/switch/switch.ts';
 import { LinearMemory } from '../../src/sys/linear-memory.ts';
 
@@ -14,7 +13,6 @@ const usesOfOne = 500;
 export type LinearBytes = { readonly bytes: Uint8Array; readonly linear: number };
 
 let memory = new LinearMemory();
-let module = instantiateFastpath(memory.memory);
 let uses = 0;
 const parts = new Map<string, LinearBytes>();
 
@@ -34,12 +32,8 @@ export function linearBytes(name: string, sizeBytes: number): LinearBytes {
 export function beginLinear(): void {
   if (++uses % usesOfOne !== 0) return;
   memory = new LinearMemory();
-  module = instantiateFastpath(memory.memory);
   parts.clear();
 }
 
-export function openFastPath(network: Switch): FastPath {
-  const path = new FastPath(memory, module, new Lending(network));
-  network.bursts = path;
-  return path;
-}
+/** Over the memory that the parts lie in. */
+export const openFastPath = (network: Switch): FastPath => open(network, memory);

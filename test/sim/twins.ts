@@ -5,11 +5,10 @@
  */
 
 import type { TxOffload } from '../../src/drivers/ena/tx-offload.ts';
-import { FastPath } from '../../src/fastpath/fast-path.ts';
-import { instantiateFastpath } from '../../src/fastpath/module.ts';
+import type { FastPath } from '../../src/fastpath/fast-path.ts';
+import { openFastPath } from '../../src/host/dataplane/fast-path.ts';
 import type { Arena } from '../../src/lib/arena.ts';
 import { VirtualClock } from '../../src/lib/clock.ts';
-import { Lending } from '../../src/switch/lending.ts';
 import type { Switch } from '../../src/switch/switch.ts';
 import { makeTrunks, pump } from '../../src/switch/trunk/testing-trunks.ts';
 import type { Trunk } from '../../src/switch/trunk/trunk.ts';
@@ -24,7 +23,6 @@ const guestBytes = 8 << 20;
 const ringBytes = 2 ** 18;
 /** Addresses of 4 GiB are scarce: one memory for all twins of a process. */
 const linear = new LinearMemory();
-const module = instantiateFastpath(linear.memory);
 
 export class Twin {
   readonly clock = new VirtualClock();
@@ -45,7 +43,7 @@ export class Twin {
       network.trunks.push(...own.filter((trunk) => trunk !== null));
       return new SimLab(this.clock, network);
     });
-    this.#fast = isFast ? this.#labs.map((lab) => openFastPath(lab.switch)) : [];
+    this.#fast = isFast ? this.#labs.map((lab) => openFastPath(lab.switch, linear)) : [];
   }
 
   /** That went the fast way; in a trunk at either end of it. */
@@ -98,12 +96,6 @@ export class Twin {
         sum[name] = (sum[name] ?? 0) + value;
     return sum;
   }
-}
-
-function openFastPath(network: Switch): FastPath {
-  const path = new FastPath(linear, module, new Lending(network));
-  network.bursts = path;
-  return path;
 }
 
 export type Frame = { readonly bytes: Uint8Array; readonly offload: TxOffload };

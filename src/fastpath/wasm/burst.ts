@@ -96,14 +96,19 @@ import {
   tcpSynAck,
   tcpSyn,
   tcpFinRst,
+  destinationOf,
+  portsOf,
   readHeaders,
+  sourceOf,
+  toMacHiOf,
+  toMacLoOf,
   readdress,
   headerSum,
   pseudo,
   sumL4,
   checkL4,
 } from './frames';
-import { copyShort, fold, locate } from './memory';
+import { bufferOf, copyShort, fold, locate } from './memory';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
 import { copyPieces, copyRest, takeRest } from './pieces';
 import { nextEntry, push } from './rings';
@@ -145,7 +150,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     const shape = (word0 & TX_SHAPE) ^ phase;
     if ((shape & ~<u32>TX_LAST) !== <u32>TX_FIRST || (word1 & TX_TSO) !== 0) break;
     let length = <i32>(word0 & 0xffff);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
+    const iova = bufferOf(desc);
     const from = locate(sender, iova, length, USE_READ);
     if (from === 0) break;
     let pieces: usize = 0;
@@ -176,19 +181,19 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     const tcpFlags = <u32>(headers >>> 40);
     const headerBytes = l4 - ethernetBytes;
     const checksumAt = protocol === protocolTcp ? l4 + 16 : l4 + 6;
-    const source = <i32>bswap<u32>(load<u32>(head, 26));
+    const source = sourceOf(head);
     if (address !== 0 && source !== address) break;
 
     // Where to, and whether it may.
     if (!(bytesLeft > 0 && packetsLeft > 0)) break;
-    const toMacHi = <i32>bswap<u16>(load<u16>(head, 0));
-    const toMacLo = <i32>bswap<u32>(load<u32>(head, 2));
+    const toMacHi = toMacHiOf(head);
+    const toMacLo = toMacLoOf(head);
     let flow: usize = 0;
     let key: u32 = 0;
     if (routes) {
       if ((tcpFlags & tcpSynAck) === tcpSyn || (tcpFlags & tcpFinRst) !== 0) break;
-      const destination = <i32>bswap<u32>(load<u32>(head, 30));
-      const ports = <i32>bswap<u32>(load<u32>(head + l4));
+      const destination = destinationOf(head);
+      const ports = portsOf(head + l4);
       const slot = load<i32>(sender, SENDER_SLOT);
       const who = (slot << 8) | protocol;
       flow = <usize>load<u32>(head + ((<usize>sent & (TOUCHED - 1)) << 2), NOTES_FLOWS);

@@ -64,7 +64,12 @@ import {
   tcpSynAck,
   tcpSyn,
   tcpFinRst,
+  destinationOf,
+  portsOf,
   readHeaders,
+  sourceOf,
+  toMacHiOf,
+  toMacLoOf,
   readdress,
   headerSum,
   checkL4,
@@ -131,11 +136,11 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       const slot = load<i32>(sender, REMOTE_SLOT);
       flow = findFlow(
         control,
-        <i32>bswap<u32>(load<u32>(frame, 26)),
-        <i32>bswap<u32>(load<u32>(frame, 30)),
-        <i32>bswap<u32>(load<u32>(frame + l4)),
-        <i32>bswap<u32>(load<u32>(frame, 2)),
-        <i32>bswap<u16>(load<u16>(frame, 0)),
+        sourceOf(frame),
+        destinationOf(frame),
+        portsOf(frame + l4),
+        toMacLoOf(frame),
+        toMacHiOf(frame),
         (slot << 8) | protocol,
       );
       if (flow === 0 || !isOpen(control, flow, slot, now)) break;

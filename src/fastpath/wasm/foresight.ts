@@ -15,8 +15,19 @@ import {
   USE_READ,
 } from '../layout';
 import { findIn, setOf } from './flows';
-import { ethernetBytes, ipv4Bytes } from './frames';
-import { locate } from './memory';
+import {
+  destinationOf,
+  ethernetBytes,
+  ipv4Bytes,
+  portsOf,
+  sourceOf,
+  toMacHiOf,
+  toMacLoOf,
+} from './frames';
+import { bufferOf, locate } from './memory';
+
+/** Where ports stand unless the IPv4 header has options. */
+const l4: i32 = ethernetBytes + ipv4Bytes;
 
 /** The first bytes of frames, which another core has written. */
 export function touch(
@@ -30,7 +41,7 @@ export function touch(
   let seen: u32 = 0;
   for (let i: u32 = 0; i < <u32>TOUCHED && <i32>(tail - first - i) > 0; i++) {
     const desc = descriptors + (<usize>((first + i) & (depth - 1)) << DESCRIPTOR_LOG);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
+    const iova = bufferOf(desc);
     const at = locate(sender, iova, 4, USE_READ);
     if (at !== 0) seen ^= load<u32>(at);
   }
@@ -59,7 +70,15 @@ export function foresee(
     store<u32>(note, 0);
     if (at === 0) continue;
     const from = slot | <i32>load<u8>(at, 23);
-    const set = setOf(control, src(at), dst(at), ports(at), macLo(at), macHi(at), from);
+    const set = setOf(
+      control,
+      sourceOf(at),
+      destinationOf(at),
+      portsOf(at + l4),
+      toMacLoOf(at),
+      toMacHiOf(at),
+      from,
+    );
     store<u32>(note, <u32>set);
     seen ^= load<u32>(set) ^ load<u32>(set, FLOW_RECORD_BYTES);
   }
@@ -71,7 +90,16 @@ export function foresee(
     const at = headersAt(sender, descriptors, first + i, tail, depth);
     if (set === 0 || at === 0) continue;
     const from = slot | <i32>load<u8>(at, 23);
-    const flow = findIn(control, set, src(at), dst(at), ports(at), macLo(at), macHi(at), from);
+    const flow = findIn(
+      control,
+      set,
+      sourceOf(at),
+      destinationOf(at),
+      portsOf(at + l4),
+      toMacLoOf(at),
+      toMacHiOf(at),
+      from,
+    );
     store<u32>(note, <u32>flow);
     if (flow === 0) continue;
     const slotA = load<i32>(flow, FLOW_SLOT_A);
@@ -93,31 +121,6 @@ function headersAt(
 ): usize {
   if (<i32>(tail - index) <= 0) return 0;
   const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
-  const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
-  return locate(sender, iova, ethernetBytes + ipv4Bytes + 4, USE_READ);
-}
-
-@inline
-function src(at: usize): i32 {
-  return <i32>bswap<u32>(load<u32>(at, 26));
-}
-
-@inline
-function dst(at: usize): i32 {
-  return <i32>bswap<u32>(load<u32>(at, 30));
-}
-
-@inline
-function ports(at: usize): i32 {
-  return <i32>bswap<u32>(load<u32>(at, 34));
-}
-
-@inline
-function macLo(at: usize): i32 {
-  return <i32>bswap<u32>(load<u32>(at, 2));
-}
-
-@inline
-function macHi(at: usize): i32 {
-  return <i32>bswap<u16>(load<u16>(at, 0));
+  const iova = bufferOf(desc);
+  return locate(sender, iova, l4 + 4, USE_READ);
 }

@@ -40,6 +40,33 @@ export function readHeaders(head: usize, length: i32): u64 {
   return <u64>l4 | (<u64>end << 16) | (<u64>protocol << 32) | (<u64>tcpFlags << 40);
 }
 
+/** What a flow is known by, of the frame's headers. */
+@inline
+export function sourceOf(head: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(head, 26));
+}
+
+@inline
+export function destinationOf(head: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(head, 30));
+}
+
+/** Both ports; at the transport header. */
+@inline
+export function portsOf(l4: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(l4));
+}
+
+@inline
+export function toMacHiOf(head: usize): i32 {
+  return <i32>bswap<u16>(load<u16>(head, 0));
+}
+
+@inline
+export function toMacLoOf(head: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(head, 2));
+}
+
 /** The MACs of a frame that comes by the router. */
 @inline
 export function readdress(head: usize, receiver: usize): void {

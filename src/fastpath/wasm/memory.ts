@@ -11,6 +11,12 @@ import {
   WINDOW_USE,
 } from '../layout';
 
+/** The DMA address in a descriptor of either direction. */
+@inline
+export function bufferOf(desc: usize): u64 {
+  return (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
+}
+
 /** Where `length` bytes at a DMA address lie, or 0 when no window that may be so used has them. */
 @inline
 export function locate(port: usize, iova: u64, length: i32, use: i32): usize {

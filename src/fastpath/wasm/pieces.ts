@@ -12,7 +12,7 @@ import {
   TX_SHAPE,
   USE_READ,
 } from '../layout';
-import { copy, fold, locate, sum } from './memory';
+import { bufferOf, copy, fold, locate, sum } from './memory';
 
 /**
  * Notes the buffers of a packet that is more than its first descriptor: how many there are in all, or
@@ -38,7 +38,7 @@ export function takeRest(
     const shape = (word0 & TX_SHAPE) ^ (<u32>((index & depth) === 0) << DESC_PHASE_LSB);
     if ((shape & ~<u32>TX_LAST) !== 0) return 0;
     const part = <i32>(word0 & 0xffff);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
+    const iova = bufferOf(desc);
     const at = locate(sender, iova, part, USE_READ);
     if (at === 0) return 0;
     store<u32>(note, <u32>at, BUFFER_AT);

@@ -38,7 +38,7 @@ import {
   USE_WRITE,
 } from '../layout';
 import { protocolTcp } from './frames';
-import { copyShort, locate } from './memory';
+import { bufferOf, copyShort, locate } from './memory';
 import { copyRest } from './pieces';
 import { nextEntry, push } from './rings';
 
@@ -104,7 +104,7 @@ export function takeBuffers(receiver: usize, ring: usize, notes: usize, length: 
     let room = <i32>(word0 & 0xffff);
     if (room === 0) room = 65_536;
     const part = min(room, left);
-    const iova = (<u64>(load<u32>(desc, 12) & 0xffff) << 32) | <u64>load<u32>(desc, 8);
+    const iova = bufferOf(desc);
     const at = locate(receiver, iova, part, USE_WRITE);
     if (at === 0) return 0;
     store<u32>(note, <u32>at, BUFFER_AT);
