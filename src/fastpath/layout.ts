@@ -244,7 +244,9 @@ export const INPUT_UDP4 = 4;
 export const TOUCHED = 8;
 /** Completions that are published together at most. */
 export const GROUP_ENTRIES = 32;
-/** As much of a frame as is copied before it is judged: every header fits. */
+/** A frame's first bytes, which registers hold: they are read once, and judged. */
+export const FRONT_BYTES = 64;
+/** As much of a record's frame as the ordinary path takes for its head: every header fits. */
 export const HEAD_BYTES = 128;
 /** Buffers that one frame may come in, or take, this way. */
 export const MAX_BUFFERS = 8;

@@ -28,6 +28,7 @@ import {
   FLOW_SLOT_A,
   FLOW_SLOT_B,
   FLOW_TO,
+  FRONT_BYTES,
   HEAD_BYTES,
   NOTES_FLOWS,
   NOTES_FROM,
@@ -89,24 +90,28 @@ import {
 import { findFlow, isOf, isSteady, prolong } from './flows';
 import { foresee, touch } from './foresight';
 import {
-  ethernetBytes,
-  ipv4Bytes,
-  protocolTcp,
-  protocolUdp,
-  tcpSynAck,
-  tcpSyn,
-  tcpFinRst,
+  checkL4,
   destinationOf,
+  ethernetBytes,
+  fromMacHiOf,
+  fromMacLoOf,
+  headerSum,
+  ipv4Bytes,
+  l4At,
   portsOf,
+  protocolTcp,
+  pseudo,
+  putFront,
+  readdressed,
   readHeaders,
   sourceOf,
+  sumL4,
+  tcpFinRst,
+  tcpSyn,
+  tcpSynAck,
   toMacHiOf,
   toMacLoOf,
-  readdress,
-  headerSum,
-  pseudo,
-  sumL4,
-  checkL4,
+  withHeaderSum,
 } from './frames';
 import { bufferOf, copyShort, fold, locate } from './memory';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
@@ -167,33 +172,36 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     }
     if (length < ethernetBytes + ipv4Bytes || length > maxBytes) break;
 
-    // The headers, in memory that no guest can change.
-    const headBytes = min(length, HEAD_BYTES);
-    if (pieces === 0) copyShort(head, from, headBytes);
-    else copyPieces(head, pieces, 0, headBytes);
-    if (<i32>bswap<u16>(load<u16>(head, 6)) !== macHi) break;
-    if (<i32>bswap<u32>(load<u32>(head, 8)) !== macLo) break;
-    const headers = readHeaders(head, length);
+    // The front, read once: whatever the guest stores there now changes nothing.
+    let front = from;
+    if (length < FRONT_BYTES || pieces !== 0) {
+      front = head;
+      if (pieces === 0) copyShort(head, from, length);
+      else copyPieces(head, pieces, 0, min(length, FRONT_BYTES));
+    }
+    let a = v128.load(front);
+    let b = v128.load(front, 16);
+    let c = v128.load(front, 32);
+    let d = v128.load(front, 48);
+    if (fromMacHiOf(a) !== macHi || fromMacLoOf(a) !== macLo) break;
+    const headers = readHeaders(a, b, c, length);
     if (headers === 0) break;
-    const l4 = <i32>(headers & 0xffff);
-    const end = <i32>((headers >>> 16) & 0xffff);
+    const end = <i32>headers;
     const protocol = <i32>((headers >>> 32) & 0xff);
     const tcpFlags = <u32>(headers >>> 40);
-    const headerBytes = l4 - ethernetBytes;
-    const checksumAt = protocol === protocolTcp ? l4 + 16 : l4 + 6;
-    const source = sourceOf(head);
+    const source = sourceOf(b);
     if (address !== 0 && source !== address) break;
 
     // Where to, and whether it may.
     if (!(bytesLeft > 0 && packetsLeft > 0)) break;
-    const toMacHi = toMacHiOf(head);
-    const toMacLo = toMacLoOf(head);
+    const toMacHi = toMacHiOf(a);
+    const toMacLo = toMacLoOf(a);
     let flow: usize = 0;
     let key: u32 = 0;
     if (routes) {
       if ((tcpFlags & tcpSynAck) === tcpSyn || (tcpFlags & tcpFinRst) !== 0) break;
-      const destination = destinationOf(head);
-      const ports = portsOf(head + l4);
+      const destination = destinationOf(b, c);
+      const ports = portsOf(c);
       const slot = load<i32>(sender, SENDER_SLOT);
       const who = (slot << 8) | protocol;
       flow = <usize>load<u32>(head + ((<usize>sent & (TOUCHED - 1)) << 2), NOTES_FLOWS);
@@ -230,7 +238,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       record = roomIn(trunk, length);
       if (record === 0) break;
     } else {
-      hash = hashOf(receiver, head, l4, protocol);
+      hash = hashOf(receiver, b, c, protocol);
       into = ringOf(control, receiver, key, hash);
       if (into <= <usize>APART) {
         if (into === UNKNOWN) stop = STOP_RING;
@@ -247,34 +255,38 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       const slotB = load<i32>(flow, FLOW_SLOT_B);
       if (slotA >= 0) prolong(tracker, slotA, now);
       if (slotB >= 0) prolong(tracker, slotB, now);
-      if (trunk === 0 && (load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) readdress(head, receiver);
+      if (trunk === 0 && (load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) a = readdressed(a, receiver);
     }
     let facts = 0;
     let status: u32 = RX_IPV4 | (protocol === protocolTcp ? RX_TCP : RX_UDP);
     if ((word1 & TX_L3_CSUM) !== 0) {
-      store<u16>(head, 0, 24);
-      store<u16>(head, <u16>~headerSum(head, headerBytes), 24);
+      b = withHeaderSum(a, b, c);
       facts = FACT_L3_RIGHT;
-    } else if (trunk === 0 && headerSum(head, headerBytes) !== 0xffff) status |= RX_L3_ERROR;
+    } else if (trunk === 0 && headerSum(a, b, c) !== 0xffff) status |= RX_L3_ERROR;
     if ((word1 & TX_L4_CSUM) !== 0) {
       const isPartial = (word1 & TX_L4_PARTIAL) !== 0;
-      if (!isPartial) store<u16>(head + checksumAt, 0);
-      const seed = isPartial ? 0 : pseudo(head, protocol, end - l4);
-      let value = ~fold(<u64>seed + <u64>sumL4(head, from, pieces, l4, end, headBytes)) & 0xffff;
-      if (value === 0 && protocol === protocolUdp) value = 0xffff;
-      store<u16>(head + checksumAt, <u16>value);
+      const isTcp = protocol === protocolTcp;
+      if (!isPartial) {
+        if (isTcp) d = i16x8.replace_lane(d, 1, 0);
+        else c = i16x8.replace_lane(c, 4, 0);
+      }
+      const seed = isPartial ? 0 : pseudo(b, c, protocol, end - l4At);
+      const value = <i16>~fold(<u64>seed + <u64>sumL4(c, d, from, pieces, end));
+      if (isTcp) d = i16x8.replace_lane(d, 1, value);
+      else c = i16x8.replace_lane(c, 4, value === 0 ? -1 : value);
       status |= RX_L4_CHECKED;
       facts |= FACT_L4_RIGHT;
-    } else if (trunk === 0) status |= checkL4(head, from, pieces, l4, end, headBytes, protocol, checksumAt);
+    } else if (trunk === 0) status |= checkL4(b, c, d, from, pieces, end, protocol);
     if (trunk === 0) {
-      fill(into, head, from, pieces, headBytes, buffers, status, hash, head + NOTES_TO);
+      fill(into, head, from, pieces, length, buffers, status, hash, head + NOTES_TO, a, b, c, d);
       account(receiver, into, length);
     } else {
       const ends = load<u32>(receiver, RECEIVER_PORT) | (load<u32>(sender, SENDER_PORT) << 16);
-      write(trunk, record, length, headBytes, facts, ends);
-      copyShort(record + RECORD_FRAME, head, headBytes);
-      if (length > headBytes)
-        copyRest(record + RECORD_FRAME + headBytes, from, pieces, headBytes, length - headBytes);
+      write(trunk, record, length, min(length, HEAD_BYTES), facts, ends);
+      const to = record + RECORD_FRAME;
+      putFront(to, head, length, a, b, c, d);
+      if (length > FRONT_BYTES)
+        copyRest(to + FRONT_BYTES, from, pieces, FRONT_BYTES, length - FRONT_BYTES);
     }
     index += count;
     if (completesAll || (wants & TX_COMP_REQ) !== 0) {

@@ -19,7 +19,6 @@ import {
   FLOW_PLACE,
   FLOW_SLOT_B,
   FLOW_TO,
-  HEAD_BYTES,
   NOTES_TO,
   PLACE_ROUTED,
   PORT_MAX_BYTES,
@@ -58,21 +57,23 @@ import {
 import { isOpen } from './burst';
 import { findFlow, prolong } from './flows';
 import {
-  ethernetBytes,
-  ipv4Bytes,
-  protocolTcp,
-  tcpSynAck,
-  tcpSyn,
-  tcpFinRst,
+  checkL4,
   destinationOf,
+  ethernetBytes,
+  fromMacHiOf,
+  fromMacLoOf,
+  headerSum,
+  ipv4Bytes,
   portsOf,
+  protocolTcp,
+  readdressed,
   readHeaders,
   sourceOf,
+  tcpFinRst,
+  tcpSyn,
+  tcpSynAck,
   toMacHiOf,
   toMacLoOf,
-  readdress,
-  headerSum,
-  checkL4,
 } from './frames';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
 import { recordAt, unitsOf } from './trunks';
@@ -81,7 +82,8 @@ const factsOfSums: u32 = 15;
 
 /** Takes `most` frames at most; returns how many. `control` then says why it ended. */
 export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 {
-  const notes = <usize>load<u32>(control, CONTROL_HEAD) + NOTES_TO;
+  const head = <usize>load<u32>(control, CONTROL_HEAD);
+  const notes = head + NOTES_TO;
   const routes = load<i32>(control, CONTROL_ROUTES) !== 0;
   const receivers = <usize>load<u32>(control, CONTROL_RECEIVERS);
   const senders = <usize>load<u32>(control, CONTROL_SENDERS);
@@ -109,10 +111,13 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     const port = ends >>> 16;
     const frame = record + RECORD_FRAME;
 
-    const headers = readHeaders(frame, length);
+    let a = v128.load(frame);
+    const b = v128.load(frame, 16);
+    const c = v128.load(frame, 32);
+    const d = v128.load(frame, 48);
+    const headers = readHeaders(a, b, c, length);
     if (headers === 0) break;
-    const l4 = <i32>(headers & 0xffff);
-    const end = <i32>((headers >>> 16) & 0xffff);
+    const end = <i32>headers;
     const protocol = <i32>((headers >>> 32) & 0xff);
     const tcpFlags = <u32>(headers >>> 40);
     const isTcp = protocol === protocolTcp;
@@ -125,8 +130,8 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       stop = STOP_SENDER;
       break;
     }
-    if (<i32>bswap<u16>(load<u16>(frame, 6)) !== load<i32>(sender, REMOTE_MAC_HI)) break;
-    if (<i32>bswap<u32>(load<u32>(frame, 8)) !== load<i32>(sender, REMOTE_MAC_LO)) break;
+    if (fromMacHiOf(a) !== load<i32>(sender, REMOTE_MAC_HI)) break;
+    if (fromMacLoOf(a) !== load<i32>(sender, REMOTE_MAC_LO)) break;
 
     // Where to, and whether it may.
     let flow: usize = 0;
@@ -136,11 +141,11 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       const slot = load<i32>(sender, REMOTE_SLOT);
       flow = findFlow(
         control,
-        sourceOf(frame),
-        destinationOf(frame),
-        portsOf(frame + l4),
-        toMacLoOf(frame),
-        toMacHiOf(frame),
+        sourceOf(b),
+        destinationOf(b, c),
+        portsOf(c),
+        toMacLoOf(a),
+        toMacHiOf(a),
         (slot << 8) | protocol,
       );
       if (flow === 0 || !isOpen(control, flow, slot, now)) break;
@@ -156,7 +161,7 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     if (receiver === APART || load<u32>(receiver, RECEIVER_TRUNK) !== 0) break;
     if (load<u32>(receiver, RECEIVER_PORT) !== to || length > load<i32>(receiver, PORT_MAX_BYTES)) break;
     if (!mayReceive(receiver)) break;
-    const hash = hashOf(receiver, frame, l4, protocol);
+    const hash = hashOf(receiver, b, c, protocol);
     const into = ringOf(control, receiver, key, hash);
     if (into <= <usize>APART) {
       if (into === UNKNOWN) stop = STOP_RING;
@@ -169,16 +174,16 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     if (routes) {
       const slotB = load<i32>(flow, FLOW_SLOT_B);
       if (slotB >= 0) prolong(<usize>load<u32>(control, CONTROL_TRACKER), slotB, now);
-      if ((load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) readdress(frame, receiver);
+      if ((load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) a = readdressed(a, receiver);
     }
     let status: u32 = RX_IPV4 | (isTcp ? RX_TCP : RX_UDP);
     if ((facts & FACT_L3_RIGHT) === 0)
-      if ((facts & FACT_L3_WRONG) !== 0 || headerSum(frame, l4 - ethernetBytes) !== 0xffff)
+      if ((facts & FACT_L3_WRONG) !== 0 || headerSum(a, b, c) !== 0xffff)
         status |= RX_L3_ERROR;
     if ((facts & FACT_L4_RIGHT) !== 0) status |= RX_L4_CHECKED;
     else if ((facts & FACT_L4_WRONG) !== 0) status |= RX_L4_CHECKED | RX_L4_ERROR;
-    else status |= checkL4(frame, frame, 0, l4, end, min(length, HEAD_BYTES), protocol, isTcp ? l4 + 16 : l4 + 6);
-    fill(into, frame, frame, 0, min(length, HEAD_BYTES), buffers, status, hash, notes);
+    else status |= checkL4(b, c, d, frame, 0, end, protocol);
+    fill(into, head, frame, 0, length, buffers, status, hash, notes, a, b, c, d);
     account(receiver, into, length);
     at += units;
     stop = STOP_DONE;

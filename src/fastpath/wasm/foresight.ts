@@ -15,19 +15,11 @@ import {
   USE_READ,
 } from '../layout';
 import { findIn, setOf } from './flows';
-import {
-  destinationOf,
-  ethernetBytes,
-  ipv4Bytes,
-  portsOf,
-  sourceOf,
-  toMacHiOf,
-  toMacLoOf,
-} from './frames';
+import { destinationOf, portsOf, protocolOf, sourceOf, toMacHiOf, toMacLoOf } from './frames';
 import { bufferOf, locate } from './memory';
 
-/** Where ports stand unless the IPv4 header has options. */
-const l4: i32 = ethernetBytes + ipv4Bytes;
+/** What a flow is known by lies in these. */
+const keyBytes: i32 = 48;
 
 /** The first bytes of frames, which another core has written. */
 export function touch(
@@ -69,14 +61,17 @@ export function foresee(
     const at = headersAt(sender, descriptors, first + i, tail, depth);
     store<u32>(note, 0);
     if (at === 0) continue;
-    const from = slot | <i32>load<u8>(at, 23);
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    const c = v128.load(at, 32);
+    const from = slot | protocolOf(b);
     const set = setOf(
       control,
-      sourceOf(at),
-      destinationOf(at),
-      portsOf(at + l4),
-      toMacLoOf(at),
-      toMacHiOf(at),
+      sourceOf(b),
+      destinationOf(b, c),
+      portsOf(c),
+      toMacLoOf(a),
+      toMacHiOf(a),
       from,
     );
     store<u32>(note, <u32>set);
@@ -89,15 +84,18 @@ export function foresee(
     store<u32>(note, 0);
     const at = headersAt(sender, descriptors, first + i, tail, depth);
     if (set === 0 || at === 0) continue;
-    const from = slot | <i32>load<u8>(at, 23);
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    const c = v128.load(at, 32);
+    const from = slot | protocolOf(b);
     const flow = findIn(
       control,
       set,
-      sourceOf(at),
-      destinationOf(at),
-      portsOf(at + l4),
-      toMacLoOf(at),
-      toMacHiOf(at),
+      sourceOf(b),
+      destinationOf(b, c),
+      portsOf(c),
+      toMacLoOf(a),
+      toMacHiOf(a),
       from,
     );
     store<u32>(note, <u32>flow);
@@ -122,5 +120,5 @@ function headersAt(
   if (<i32>(tail - index) <= 0) return 0;
   const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
   const iova = bufferOf(desc);
-  return locate(sender, iova, l4 + 4, USE_READ);
+  return locate(sender, iova, keyBytes, USE_READ);
 }

@@ -89,18 +89,21 @@ export function sum(at: usize, length: i32): u32 {
     <u64>(<u32>i32x4.extract_lane(lanes, 1)) +
     <u64>(<u32>i32x4.extract_lane(lanes, 2)) +
     <u64>(<u32>i32x4.extract_lane(lanes, 3));
-  for (; left >= 2; left -= 2, p += 2) total += <u64>load<u16>(p);
-  if (left === 1) total += <u64>load<u8>(p);
+  if ((left & 8) !== 0) {
+    const word = load<u64>(p);
+    total += (word & 0xffff_ffff) + (word >>> 32);
+    p += 8;
+  }
+  if ((left & 4) !== 0) {
+    total += <u64>load<u32>(p);
+    p += 4;
+  }
+  if ((left & 2) !== 0) {
+    total += <u64>load<u16>(p);
+    p += 2;
+  }
+  if ((left & 1) !== 0) total += <u64>load<u8>(p);
   return fold(total);
-}
-
-/** The same of the 20 bytes of a header without options. */
-@inline
-export function sum20(at: usize): u32 {
-  const a = load<u64>(at);
-  const b = load<u64>(at, 8);
-  const c = <u64>load<u32>(at, 16);
-  return fold((a & 0xffff_ffff) + (a >>> 32) + (b & 0xffff_ffff) + (b >>> 32) + c);
 }
 
 @inline

@@ -9,6 +9,7 @@ import {
   CONTROL_RING,
   DESCRIPTOR_LOG,
   DESC_PHASE_LSB,
+  FRONT_BYTES,
   INPUT_IPV4,
   INPUT_TCP4,
   INPUT_UDP4,
@@ -37,7 +38,14 @@ import {
   UNKNOWN,
   USE_WRITE,
 } from '../layout';
-import { protocolTcp } from './frames';
+import {
+  hashDestination,
+  hashPorts,
+  hashSource,
+  protocolTcp,
+  putFront,
+  storeFront,
+} from './frames';
 import { bufferOf, copyShort, locate } from './memory';
 import { copyRest } from './pieces';
 import { nextEntry, push } from './rings';
@@ -50,19 +58,19 @@ export function mayReceive(receiver: usize): bool {
 
 /** The Toeplitz hash by a receiver's tables. */
 @inline
-export function hashOf(receiver: usize, head: usize, l4: i32, protocol: i32): i32 {
+export function hashOf(receiver: usize, b: v128, c: v128, protocol: i32): i32 {
   const inputs = load<i32>(receiver, RECEIVER_INPUTS);
   const withPorts = (inputs & (protocol === protocolTcp ? INPUT_TCP4 : INPUT_UDP4)) !== 0;
   if (!withPorts && (inputs & INPUT_IPV4) === 0) return 0;
   const table = <usize>load<u32>(receiver, RECEIVER_HASH);
-  const hash = contribution(table, head + 26) ^ contribution(table + 4096, head + 30);
-  return withPorts ? hash ^ contribution(table + 8192, head + l4) : hash;
+  const hash =
+    contribution(table, hashSource(b)) ^ contribution(table + 4096, hashDestination(b, c));
+  return withPorts ? hash ^ contribution(table + 8192, hashPorts(c)) : hash;
 }
 
 /** That of four bytes. */
 @inline
-function contribution(table: usize, at: usize): i32 {
-  const word = load<u32>(at);
+function contribution(table: usize, word: u32): i32 {
   return (
     load<i32>(table + ((word & 255) << 2)) ^
     load<i32>(table + (((word >>> 8) & 255) << 2), 1024) ^
@@ -118,40 +126,76 @@ export function takeBuffers(receiver: usize, ring: usize, notes: usize, length: 
   return 0;
 }
 
-/** Copies a frame into the buffers that were noted, and completes them. */
+/**
+ * Copies a frame into the buffers that were noted, and completes them. Its front is in registers, the
+ * rest lies at `from`, or where `pieces` say; `room`: of 64 bytes.
+ */
 @inline
 export function fill(
   ring: usize,
-  head: usize,
+  room: usize,
   from: usize,
   pieces: usize,
-  headBytes: i32,
+  length: i32,
+  buffers: i32,
+  status: u32,
+  hash: i32,
+  notes: usize,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+): void {
+  store<u32>(ring, load<u32>(ring, RING_HEAD) + buffers, RING_HEAD);
+  if (buffers === 1) {
+    const at = <usize>load<u32>(notes, BUFFER_AT);
+    putFront(at, room, length, a, b, c, d);
+    if (length > FRONT_BYTES)
+      copyRest(at + FRONT_BYTES, from, pieces, FRONT_BYTES, length - FRONT_BYTES);
+    complete(ring, length, load<u32>(notes, BUFFER_ID), hash, RX_FIRST | RX_LAST | status);
+  } else {
+    storeFront(room, a, b, c, d);
+    scatter(ring, room, from, pieces, length, buffers, status, hash, notes);
+  }
+}
+
+/** The same for several buffers. */
+function scatter(
+  ring: usize,
+  front: usize,
+  from: usize,
+  pieces: usize,
+  length: i32,
   buffers: i32,
   status: u32,
   hash: i32,
   notes: usize,
 ): void {
-  const sq = load<u32>(ring, RING_INDEX);
-  store<u32>(ring, load<u32>(ring, RING_HEAD) + buffers, RING_HEAD);
   let done = 0;
-  let word: u32 = RX_BUFFER | RX_FIRST;
+  let word: u32 = RX_FIRST;
   for (let i = 0; i < buffers; i++) {
     const note = notes + <usize>i * BUFFER_BYTES;
     const at = <usize>load<u32>(note, BUFFER_AT);
     const part = load<i32>(note, BUFFER_LENGTH);
-    const fromHead = max(0, min(part, headBytes - done));
-    if (fromHead > 0) copyShort(at, head + done, fromHead);
-    if (part > fromHead) copyRest(at + fromHead, from, pieces, done + fromHead, part - fromHead);
+    const inFront = max(0, min(part, min(length, FRONT_BYTES) - done));
+    if (inFront > 0) copyShort(at, front + done, inFront);
+    if (part > inFront) copyRest(at + inFront, from, pieces, done + inFront, part - inFront);
     done += part;
     const isLast = i === buffers - 1;
     if (isLast) word |= RX_LAST | status;
-    const entry = nextEntry(ring);
-    store<u32>(entry, <u32>part | load<u32>(note, BUFFER_ID), 4);
-    store<i32>(entry, isLast ? hash : 0, 8);
-    store<u32>(entry, sq, 12);
-    push(ring, entry, word);
-    word = RX_BUFFER;
+    complete(ring, part, load<u32>(note, BUFFER_ID), isLast ? hash : 0, word);
+    word = 0;
   }
+}
+
+/** Completes one buffer; `id`: in the upper half. */
+@inline
+function complete(ring: usize, bytes: i32, id: u32, hash: i32, status: u32): void {
+  const entry = nextEntry(ring);
+  store<u32>(entry, <u32>bytes | id, 4);
+  store<i32>(entry, hash, 8);
+  store<u32>(entry, load<u32>(ring, RING_INDEX), 12);
+  push(ring, entry, RX_BUFFER | status);
 }
 
 /** One more frame for a receiver, by one of its rings. */
