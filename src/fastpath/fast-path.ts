@@ -27,6 +27,7 @@ import {
   CONTROL_FLOWS,
   CONTROL_HEAD,
   CONTROL_KEY,
+  CONTROL_LARGE,
   CONTROL_MAC_LO,
   CONTROL_MARKS,
   CONTROL_OWNER_EPOCH,
@@ -38,6 +39,7 @@ import {
   CONTROL_STOP,
   CONTROL_TRACKER,
   HEAD_ROOM_BYTES,
+  LARGE_ROOM_BYTES,
   OWNER_BYTES,
   OWNERS,
   RECEIVERS,
@@ -111,6 +113,7 @@ export class FastPath implements BurstPath {
     control[CONTROL_RECEIVERS / 4] = this.#receivers.byteOffset;
     control[CONTROL_OWNERS / 4] = this.#owners.byteOffset;
     control[CONTROL_HEAD / 4] = arena.int32(HEAD_ROOM_BYTES / 4).byteOffset;
+    control[CONTROL_LARGE / 4] = arena.int32(LARGE_ROOM_BYTES / 4).byteOffset;
   }
 
   #writeRoutes(routes: RouteTables): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc, txDesc } from '../defs/ena-io.ts';
-import { Frame } from '../net/frame.ts';
+import { L3_PROTO, L4_PROTO, rxCdesc, rxDesc, txDesc, txMetaDesc } from '../defs/ena-io.ts';
+import { l2Bytes } from '../devices/ena/tx-queue.ts';
+import { Frame, maxFrameBytes } from '../net/frame.ts';
 import { R } from '../net/reasons.ts';
+import { minMss } from '../net/segmentation.ts';
 import { rssInput } from '../net/toeplitz.ts';
 import { RingWriter, ringHeadBytes } from '../switch/trunk/frame-ring.ts';
 import { crossing } from '../switch/trunk/trunk.ts';
@@ -86,6 +88,28 @@ test('descriptors and completions are those of the card', () => {
   );
 });
 
+test('what is cut up is what the card and the switch would cut up', () => {
+  const { meta_desc, ext_valid, mss_hi, mss_lo, l3_hdr_len, l4_hdr_len_in_words } =
+    txMetaDesc.fields;
+  assert.deepEqual([layout.TX_META, layout.META_VALID], [meta_desc, ext_valid].map(maskOf));
+  assert.deepEqual(
+    [layout.META_MSS_HI_LSB, layout.META_MSS_LO_LSB, layout.META_L4_LSB, 0],
+    [mss_hi, mss_lo, l4_hdr_len_in_words, l3_hdr_len].map(({ lsb }) => lsb),
+  );
+  assert.equal(layout.META_MSS_LO_BITS, mss_lo.msb - mss_lo.lsb + 1);
+  assert.deepEqual(
+    [layout.META_MSS_HI_MASK, layout.META_L3_MASK, layout.META_L4_MASK],
+    [mss_hi, l3_hdr_len, l4_hdr_len_in_words].map((field) => maskOf(field) / 2 ** field.lsb),
+  );
+  assert.deepEqual(
+    [layout.LARGE_BYTES, layout.LEAST_MSS, layout.L2_BYTES],
+    [maxFrameBytes, minMss, l2Bytes],
+  );
+  const { BUFFER_BYTES, LARGE_FROM, LARGE_PIECES, LARGE_TO, LARGE_BUFFERS } = layout;
+  assert.equal(LARGE_FROM + LARGE_PIECES * BUFFER_BYTES, LARGE_TO);
+  assert.equal(LARGE_TO + LARGE_BUFFERS * BUFFER_BYTES, layout.LARGE_ROOM_BYTES);
+});
+
 test('records of a trunk lie as the switch writes them', () => {
   const bytes = new Uint8Array(ringHeadBytes + 2 ** 18);
   const writer = new RingWriter(bytes);
@@ -97,11 +121,15 @@ test('records of a trunk lie as the switch writes them', () => {
   );
   frame.ipv4Sum = 1;
   frame.l4Sum = 2;
+  frame.mss = 1448;
   const word = (at: number): number =>
     new DataView(bytes.buffer).getUint32(ringHeadBytes + at, true);
   writer.push(crossing.toPort, 7, 9, frame);
   assert.equal(word(layout.RECORD_LENGTHS), 301 + 256 * 2 ** layout.RECORD_LENGTH_BITS);
-  assert.equal(word(layout.RECORD_FACTS), layout.FACT_L3_RIGHT + layout.FACT_L4_WRONG);
+  assert.equal(
+    word(layout.RECORD_FACTS),
+    layout.FACT_L3_RIGHT + layout.FACT_L4_WRONG + 1448 * 2 ** layout.RECORD_MSS_LSB,
+  );
   assert.equal(word(layout.RECORD_ENDS), 7 + 9 * 65_536);
   assert.deepEqual([word(layout.RECORD_KIND), crossing.toPort], [layout.RECORD_TO_PORT, 0]);
   assert.deepEqual(

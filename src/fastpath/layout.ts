@@ -38,6 +38,8 @@ export const CONTROL_RING = 76;
 export const CONTROL_SEEN = 80;
 /** Senders that other threads serve, by port. */
 export const CONTROL_SENDERS = 84;
+/** Room for notes of a packet that is cut up. */
+export const CONTROL_LARGE = 88;
 export const CONTROL_BYTES = 128;
 
 /**
@@ -50,6 +52,8 @@ export const STOP_RECEIVER = 2;
 export const STOP_RING = 3;
 export const STOP_OWNER = 4;
 export const STOP_SENDER = 5;
+/** Within the module only: what comes is a plain packet behind a meta descriptor. */
+export const STOP_META = 6;
 
 /** Receivers that there can be. */
 export const RECEIVERS = 4096;
@@ -121,6 +125,11 @@ export const SENDER_KEY = 72;
 export const SENDER_PORT = 76;
 /** Descriptors of a packet. */
 export const SENDER_MAX_PIECES = 80;
+/** What its last meta descriptor said: bytes of a segment's payload, and of its headers from L3 on. */
+export const SENDER_MSS = 84;
+export const SENDER_L3L4_BYTES = 88;
+/** As `SENDER_MAX_PIECES`, of a packet that is cut up. */
+export const SENDER_MAX_DESCS = 92;
 
 // What only a receiver has.
 
@@ -140,6 +149,10 @@ export const MAX_RINGS = 64;
 /** The trunk to whoever serves it, or 0; and the number of its port. */
 export const RECEIVER_TRUNK = 336;
 export const RECEIVER_PORT = 340;
+/** Buffers of a frame. 1: segments may come together that are for this address. */
+export const RECEIVER_MAX_BUFFERS = 344;
+export const RECEIVER_JOINS = 348;
+export const RECEIVER_ADDRESS = 352;
 export const PORT_BYTES = 384;
 
 // One direction of a trunk, as its writer or its reader has it: places count units of 16 bytes.
@@ -173,6 +186,8 @@ export const RECORD_LENGTH_BITS = 20;
 /** In place of lengths: the next record is at the start. */
 export const RECORD_RESTART = 0xffff_ffff;
 export const RECORD_UNIT_LOG = 4;
+/** In the facts: the payload of a segment, where the frame is to be cut up. */
+export const RECORD_MSS_LSB = 16;
 /** The kind of a frame from a port to a port. */
 export const RECORD_TO_PORT = 0;
 /** Sums that are known to be right, or wrong; further facts are for frames that are not plain. */
@@ -220,6 +235,16 @@ export const TX_FIRST = 0x0400_0000;
 export const TX_LAST = 0x0800_0000;
 export const TX_REQ_ID_HI_LSB = 16;
 export const TX_COMP_REQ = 0x1000_0000;
+/** A meta descriptor, and one that says something; what, in words 0 and 2. */
+export const TX_META = 0x80_0000;
+export const META_VALID = 0x4000;
+export const META_MSS_HI_LSB = 16;
+export const META_MSS_HI_MASK = 0xf;
+export const META_MSS_LO_LSB = 22;
+export const META_MSS_LO_BITS = 10;
+export const META_L3_MASK = 0xff;
+export const META_L4_LSB = 16;
+export const META_L4_MASK = 0x3f;
 /** In word 1. */
 export const TX_TSO = 0x80;
 export const TX_L3_CSUM = 0x2000;
@@ -263,3 +288,20 @@ export const NOTES_TO = 384;
 /** Then the sets, and the records, of the flows that the next frames are probably of. */
 export const NOTES_FLOWS = 512;
 export const HEAD_ROOM_BYTES = 576;
+
+// A packet that is cut up.
+
+/** The longest, as its sender has it; and the least payload of a segment. */
+export const LARGE_BYTES = 65_792;
+export const LEAST_MSS = 48;
+/** What a device adds to its MTU: an Ethernet header and a tag. */
+export const L2_BYTES = 18;
+/** Its own buffers, and those that all of its segments go to; no more are noted. */
+export const LARGE_PIECES = 24;
+export const LARGE_BUFFERS = 256;
+/** Where they are noted. */
+export const LARGE_FROM = 0;
+export const LARGE_TO = 384;
+export const LARGE_ROOM_BYTES = 4480;
+/** In the note of the first buffer of a frame that comes of it: bytes of payload. */
+export const BUFFER_PAYLOAD = 12;

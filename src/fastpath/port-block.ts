@@ -12,6 +12,7 @@ import {
   type SenderLoan,
 } from '../net/loans.ts';
 import {
+  LARGE_PIECES,
   MAX_BUFFERS,
   MAX_RINGS,
   MAX_WINDOWS,
@@ -24,12 +25,15 @@ import {
   PORT_PACKETS_LEFT,
   PORT_WINDOW_COUNT,
   PORT_WINDOWS,
+  RECEIVER_ADDRESS,
   RECEIVER_FIRST,
   RECEIVER_HASH,
   RECEIVER_INDIRECTION,
   RECEIVER_INDIRECTION_MASK,
   RECEIVER_INPUTS,
+  RECEIVER_JOINS,
   RECEIVER_MACS,
+  RECEIVER_MAX_BUFFERS,
   RECEIVER_PORT,
   RECEIVER_RINGS,
   RECEIVER_TRUNK,
@@ -37,9 +41,12 @@ import {
   SENDER_ADDRESS,
   SENDER_COMPLETES_ALL,
   SENDER_KEY,
+  SENDER_L3L4_BYTES,
   SENDER_MAC_HI,
   SENDER_MAC_LO,
+  SENDER_MAX_DESCS,
   SENDER_MAX_PIECES,
+  SENDER_MSS,
   SENDER_PORT,
   SENDER_RING,
   SENDER_SLOT,
@@ -117,11 +124,17 @@ export class PortBlock {
     words[SENDER_ADDRESS / 4] = loan.address;
     words[SENDER_COMPLETES_ALL / 4] = loan.completesAll ? 1 : 0;
     words[SENDER_KEY / 4] = loan.key;
-    words[SENDER_MAX_PIECES / 4] = Math.min(loan.maxPieces, MAX_BUFFERS);
+    // One less: there may be a meta descriptor, which is counted with them.
+    words[SENDER_MAX_PIECES / 4] = Math.min(loan.maxPieces - 1, MAX_BUFFERS);
+    words[SENDER_MAX_DESCS / 4] = Math.min(loan.maxPieces, LARGE_PIECES);
+    words[SENDER_MSS / 4] = loan.mss;
+    words[SENDER_L3L4_BYTES / 4] = loan.l3l4Bytes;
   }
 
   readSender(loan: SenderLoan): void {
     this.senderRing.read();
+    loan.mss = this.#sender[SENDER_MSS / 4] as number;
+    loan.l3l4Bytes = this.#sender[SENDER_L3L4_BYTES / 4] as number;
     readPort(this.#sender, this.#senderDoubles, loan);
   }
 
@@ -133,6 +146,9 @@ export class PortBlock {
     words[RECEIVER_MACS / 4 + 1] = swapped(second);
     words[RECEIVER_MACS / 4 + 2] = swapped(third);
     words[RECEIVER_FIRST / 4] = loan.firstRing;
+    words[RECEIVER_MAX_BUFFERS / 4] = loan.maxBuffers;
+    words[RECEIVER_JOINS / 4] = loan.joins ? 1 : 0;
+    words[RECEIVER_ADDRESS / 4] = loan.address;
     if (loan.hash !== this.#hash || loan.hash.version !== this.#hashVersion) this.#writeHash(loan);
   }
 

@@ -37,7 +37,10 @@ export class RingLoan {
   /** The queue's number, for its completions. */
   index = 0;
 
-  /** When it is given back: what has passed, and completions that were written. */
+  /**
+   * When it is given back: what has passed, and completions that were written. Of a sender's ring:
+   * packets as they were posted, cut up or not.
+   */
   frames = 0;
   bytes = 0;
   pushed = 0;
@@ -78,7 +81,7 @@ export class PortLoan {
   bytesLeft = 0;
   packetsLeft = 0;
 
-  /** When it is given back. */
+  /** When it is given back: what the wire has seen. */
   frames = 0;
   bytes = 0;
 }
@@ -89,6 +92,12 @@ export class SenderLoan extends PortLoan {
   completesAll = false;
   /** Descriptors that one frame may have. */
   maxPieces = 1;
+  /**
+   * What packets are cut up by that bring no meta descriptor: payload, and headers from L3 on. Given
+   * back as the last one that was sent has left it.
+   */
+  mss = 0;
+  l3l4Bytes = 0;
   macHi = 0;
   macLo = 0;
   /** The IPv4 address that it has to send from; 0: any. */
@@ -105,6 +114,11 @@ export class ReceiverLoan extends PortLoan {
   /** By the hash's low bits: the number of the ring. Empty: there is only `firstRing`. */
   indirection: Uint16Array = noTable;
   firstRing = 0;
+  /** Buffers that one frame may take. */
+  maxBuffers = 1;
+  /** Segments of one packet may come together, as far as they find room, if they are for `address`. */
+  joins = false;
+  address = 0;
 }
 
 /** Changes of any of them, and of the indirection, are seen by `version`. */

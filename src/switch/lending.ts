@@ -73,6 +73,8 @@ export class Lending implements BurstFabric {
     if (port === null || lender === null || !port.linkUp || port.waiting > 0) return null;
     if (port.isFabric || !lender.lend(loan)) return null;
     this.#routes?.macsOf(key, loan.macs);
+    loan.address = (port.address ?? 0) | 0;
+    loan.joins &&= port.address === loan.address;
     loan.bytesLeft = unlimited;
     loan.packetsLeft = unlimited;
     return port.shaper === null || port.shaper.lendIn(loan) ? lender : null;

@@ -113,18 +113,25 @@ export class FuzzValues {
     for (let i = 0; i < count; i++) words[at + i] = this.word();
   }
 
-  /** A packet of one descriptor, as a driver posts it. */
-  wholeDescriptor(
+  /**
+   * As a driver posts them. `place`: -1 in a packet of one descriptor; 0 and 1 in one of two that is to be
+   * cut up.
+   */
+  goodDescriptor(
     words: Int32Array,
     at: number,
     phase: number,
-    iova: number,
-    length: number,
+    { iova, length, place }: { iova: number; length: number; place: number },
   ): void {
+    if (place === 0) {
+      this.#metaDescriptor(words, at, phase, 536);
+      return;
+    }
     const desc = txDesc.create();
     desc.length = length;
     desc.phase = phase;
-    desc.first = 1;
+    desc.first = place < 0 ? 1 : 0;
+    desc.tso_en = place < 0 ? 0 : 1;
     desc.last = 1;
     desc.comp_req = 1;
     desc.buff_addr_lo = iova >>> 0;
@@ -141,7 +148,7 @@ export class FuzzValues {
   ): void {
     const prng = this.#prng;
     if (prng.oneIn(150)) this.garbage(words, at, 4);
-    else if (isFirst && prng.oneIn(3)) this.#metaDescriptor(words, at, phase);
+    else if (isFirst && prng.oneIn(3)) this.#anyMetaDescriptor(words, at, phase);
     else this.#dataDescriptor(words, at, phase, isFirst, isLast);
   }
 
@@ -178,18 +185,33 @@ export class FuzzValues {
     desc.store(words, at);
   }
 
-  #metaDescriptor(words: Int32Array, at: number, phase: number): void {
+  #anyMetaDescriptor(words: Int32Array, at: number, phase: number): void {
+    const prng = this.#prng;
+    const isLast = prng.oneIn(10);
+    const isValid = !prng.oneIn(5);
+    const mss = prng.pick([0, 1, 48, 500, 1448, prng.below(16_384)]);
+    this.#metaDescriptor(words, at, phase, mss, isLast, isValid);
+  }
+
+  /** Mostly as a driver posts it before a packet. */
+  #metaDescriptor(
+    words: Int32Array,
+    at: number,
+    phase: number,
+    mss: number,
+    isLast = false,
+    isValid = true,
+  ): void {
     const prng = this.#prng;
     const meta = this.#meta;
     meta.clear();
     meta.meta_desc = 1;
     meta.first = 1;
-    meta.last = prng.oneIn(10) ? 1 : 0;
+    meta.last = isLast ? 1 : 0;
     meta.phase = phase;
-    meta.ext_valid = prng.oneIn(5) ? 0 : 1;
+    meta.ext_valid = isValid ? 1 : 0;
     meta.eth_meta_type = prng.oneIn(5) ? 0 : 1;
     meta.meta_store = prng.below(2);
-    const mss = prng.pick([0, 1, 48, 500, 1448, prng.below(16_384)]);
     meta.mss_lo = mss;
     meta.mss_hi = mss >>> 10;
     meta.l3_hdr_off = prng.pick([14, 18, prng.below(256)]);

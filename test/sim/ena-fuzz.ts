@@ -402,25 +402,27 @@ export class EnaFuzz {
     this.#shadow.set(driver.arena.bytes);
   }
 
-  /** What the fast path is for: IPv4, UDP, with a sum that may be wrong. */
-  #datagram(from: number, to: number, length: number): Uint8Array {
+  /** What the fast path is for: IPv4, UDP (or TCP), with a sum that may be wrong. */
+  #datagram(from: number, to: number, length: number, l4: 'udp' | 'tcp' = 'udp'): Uint8Array {
     const payload = new Uint8Array(length - datagramHeaders).fill(this.#sent);
     const macs = { from: 0x0200_0000_0000 + from, to: 0x0200_0000_0000 + to };
-    return packet({ ...macs, ip: 4, l4: 'udp', payload });
+    return packet({ ...macs, ip: 4, l4, payload });
   }
 
-  /** Datagrams by whole descriptors, most of which are right. */
+  /** Datagrams by whole descriptors, or TCP to be cut up by two each, most of which are right. */
   #plainBurst(queue: KnownQueue): void {
     const { pool } = this.#memory;
-    const frame = this.#datagram(1, 2, 120 + this.#prng.below(1000));
-    const at = this.#prng.below(poolBytes - 2048) & ~63;
+    const [l4, most] = this.#prng.pick([['udp', 1000] as const, ['tcp', 9000] as const]);
+    const frame = this.#datagram(1, 2, 120 + this.#prng.below(most), l4);
+    const at = this.#prng.below(poolBytes - 10_240) & ~63;
     pool.bytes.set(frame, at);
     const count = 4 + this.#prng.below(12);
     for (let i = 0; i < count; i++) {
       const phase = (queue.tail & queue.depth) === 0 ? 1 : 0;
       const word = queue.firstWord + (queue.tail & (queue.depth - 1)) * queue.entryWords;
       if (word + 4 > queue.words.length) break;
-      this.#values.wholeDescriptor(queue.words, word, phase, poolBase + at, frame.length);
+      const what = { iova: poolBase + at, length: frame.length, place: l4 === 'tcp' ? i % 2 : -1 };
+      this.#values.goodDescriptor(queue.words, word, phase, what);
       if (this.#prng.oneIn(12)) queue.words[word + this.#prng.below(4)] = this.#values.word();
       queue.tail = (queue.tail + 1) & 0xffff;
     }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { permissive } from '../../src/devices/ena/profile.ts';
 import { noOffload, TxOffload, type TxOffloadSpec } from '../../src/drivers/ena/tx-offload.ts';
-import { nsPerMs, nsPerSecond } from '../../src/lib/clock.ts';
+import { nsPerSecond } from '../../src/lib/clock.ts';
 import { Prng } from '../../src/lib/prng.ts';
 import { seededTimes } from '../../src/lib/testing-seed.ts';
 import { parseMac } from '../../src/net/ethernet.ts';
@@ -14,7 +14,7 @@ import { Switch } from '../../src/switch/switch.ts';
 import type { Packet } from '../../src/vpc/evaluate-packet.ts';
 import { Region } from '../../src/vpc/region.ts';
 import { frameOf } from '../vpc-frames.ts';
-import { type Frame, Twins } from './twins.ts';
+import { type Frame, play, same, Twins } from './twins.ts';
 import { randomPacket, randomPause, type Sent } from './vpc-packets.ts';
 import { changed, randomModel } from './vpc-worlds.ts';
 
@@ -31,10 +31,6 @@ const offloads = sums.map((spec) => ({ spec, offload: new TxOffload(spec) }));
 const tso = new TxOffload({
   ...{ l3: 'ipv4', l4: 'tcp', l3Csum: true, l4Csum: 'full', mss: 700, l3Length: 20, l4Length: 20 },
 });
-
-function same(said: readonly unknown[], what: string): void {
-  assert.equal(said[1], said[0], what);
-}
 
 const macOf = (guest: number): number[] => [2, 0, 0, 0, 0, guest + 1];
 const guests = 3;
@@ -66,21 +62,6 @@ function randomFrame(random: Prng, from: number): Frame {
   return { bytes, offload: random.pick(fitting).offload };
 }
 
-function play(twins: Twins, random: Prng, frame: (from: number) => Frame, steps: number): void {
-  for (let step = 0; step < steps; step++) {
-    const from = random.below(guests);
-    const burst = Array.from({ length: 1 + random.below(40) }, () => frame(from));
-    same(twins.send(from, burst, random.below(2)), `step ${step}: room in the ring`);
-    if (random.oneIn(3)) twins.advance(random.below(3) * nsPerMs);
-    for (let guest = 0; guest < guests; guest++) {
-      if (random.oneIn(2)) same(twins.receive(guest), `step ${step}: what ${guest} received`);
-      if (random.oneIn(2)) same(twins.reap(guest), `step ${step}: what ${guest} has sent`);
-    }
-    same(twins.counts(), `step ${step}: what was counted`);
-  }
-  assert.ok(twins.fast.frames > 0, 'some frames went the fast way');
-}
-
 function addTo(twins: Twins, random: Prng, i: number, rxBufferBytes: number): void {
   const rxDepth = random.pick([64, 256]);
   const spoofCheck = random.oneIn(2);
@@ -101,8 +82,10 @@ function playEthernet(random: Prng, switches: number): void {
   const twins = new Twins((clock) => new Switch({ clock }), switches);
   const rxBufferBytes = random.pick([64, 512, 2048]);
   for (let i = 0; i < guests; i++) addTo(twins, random, i, rxBufferBytes);
-  play(twins, random, (from) => randomFrame(random, from), 60);
+  play(twins, random, guests, (from) => randomFrame(random, from), 60);
 }
+
+const none = new Uint8Array(0);
 
 /** A later packet of a flow: neither opens nor ends anything. */
 const goingOn = (packet: Packet): Packet =>
@@ -165,8 +148,12 @@ function playVpc(random: Prng, seed: number, switches: number): void {
       // Mostly one flow that goes on: that is what the fast path is for.
       const packet = random.oneIn(4) ? random.pick(own) : goingOn(own[0] as Packet);
       const bytes = frameOf(model, packet);
-      const noise = random.oneIn(3) ? new Uint8Array(random.below(1200)) : new Uint8Array(0);
-      return { bytes: Buffer.concat([bytes, noise]), offload: random.oneIn(40) ? tso : noOffload };
+      const isLarge = packet.protocol === 6 && random.oneIn(8);
+      const most = isLarge ? 12_000 : 1200;
+      const noise = random.oneIn(3) || isLarge ? new Uint8Array(random.below(most)) : none;
+      const frame = Buffer.concat([bytes, noise]);
+      if (isLarge) return { bytes: frame, offload: tso, pieces: [54, frame.length - 54] };
+      return { bytes: frame, offload: random.oneIn(40) ? tso : noOffload };
     });
     same(twins.send(guest, frames), `step ${step}: room in the ring`);
     for (const [to, name] of names.entries()) {

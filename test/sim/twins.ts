@@ -4,11 +4,15 @@
  * show has to be the same. So it has where a twin is several switches with trunks between them.
  */
 
+import assert from 'node:assert/strict';
+import type { DmaArena } from '../../src/drivers/dma-arena.ts';
 import type { TxOffload } from '../../src/drivers/ena/tx-offload.ts';
+import type { TxQueue } from '../../src/drivers/ena/tx-queue.ts';
 import type { FastPath } from '../../src/fastpath/fast-path.ts';
 import { openFastPath } from '../../src/host/dataplane/fast-path.ts';
 import type { Arena } from '../../src/lib/arena.ts';
-import { VirtualClock } from '../../src/lib/clock.ts';
+import { nsPerMs, VirtualClock } from '../../src/lib/clock.ts';
+import type { Prng } from '../../src/lib/prng.ts';
 import type { Switch } from '../../src/switch/switch.ts';
 import { makeTrunks, pump } from '../../src/switch/trunk/testing-trunks.ts';
 import type { Trunk } from '../../src/switch/trunk/trunk.ts';
@@ -19,6 +23,8 @@ import { type GuestOptions, type SimGuest, SimLab } from './ena-lab.ts';
 type MakeNetwork = (clock: VirtualClock, arena: Arena | undefined) => Switch;
 
 const guestBytes = 8 << 20;
+/** Where frames in pieces lie: the end of a guest's memory, which its driver does not use. */
+const stageBytes = 2 << 20;
 /** Small, so that it is full now and then. */
 const ringBytes = 2 ** 18;
 /** Addresses of 4 GiB are scarce: one memory for all twins of a process. */
@@ -30,6 +36,7 @@ export class Twin {
   readonly #labs: readonly SimLab[];
   readonly #fast: readonly FastPath[];
   readonly #trunks: readonly (readonly (Trunk | null)[])[];
+  #staged = 0;
 
   /** `switches`: as many, with trunks between them; guests are plugged in at each in turn. */
   constructor(make: MakeNetwork, isFast: boolean, switches = 1) {
@@ -81,6 +88,19 @@ export class Twin {
     this.settle();
   }
 
+  /** Puts a frame into a guest's memory, in pieces that lie apart; says where. */
+  stage(arena: DmaArena, bytes: Uint8Array, pieces: readonly number[]): number[] {
+    let from = 0;
+    return pieces.map((length) => {
+      if (this.#staged + length + 1 > stageBytes) this.#staged = 0;
+      const at = arena.bytes.length - stageBytes + this.#staged;
+      arena.bytes.set(bytes.subarray(from, from + length), at);
+      from += length;
+      this.#staged += length + 1;
+      return arena.base + at;
+    });
+  }
+
   /** Until nothing is under way between switches. */
   settle(): void {
     pump(this.#labs.map((lab) => lab.switch));
@@ -98,7 +118,15 @@ export class Twin {
   }
 }
 
-export type Frame = { readonly bytes: Uint8Array; readonly offload: TxOffload };
+/** `pieces`: the lengths of the buffers that it lies in; in those of the queue, one after the other, if absent. */
+export type Frame = {
+  readonly bytes: Uint8Array;
+  readonly offload: TxOffload;
+  readonly pieces?: readonly number[];
+};
+
+/** The words of a descriptor, whose buffer may lie at an address. */
+export type Descriptor = (address: number, phase: number) => number[];
 
 export class Twins {
   readonly plain: Twin;
@@ -117,12 +145,31 @@ export class Twins {
   /** Says how many of the frames found room in the ring. */
   send(guest: number, frames: readonly Frame[], queue = 0): readonly number[] {
     return this.#both((twin) => {
-      const tx = twin.guests[guest]?.driver.tx[queue];
+      const { arena, driver } = twin.guests[guest] as SimGuest;
+      const tx = driver.tx[queue] as TxQueue;
       let sent = 0;
-      for (const { bytes, offload } of frames)
-        if (tx?.send(bytes, 0, bytes.length, offload)) sent++;
-      tx?.kick();
+      for (const { bytes, offload, pieces } of frames) {
+        if (pieces === undefined) sent += tx.send(bytes, 0, bytes.length, offload) ? 1 : 0;
+        else {
+          const addresses = twin.stage(arena, bytes, pieces);
+          sent += tx.sendPieces(addresses, pieces, pieces.length, offload) ? 1 : 0;
+        }
+      }
+      tx.kick();
       return sent;
+    });
+  }
+
+  /** Writes descriptors of any words, and says what the doorbell then says. */
+  put(guest: number, packets: readonly (readonly Descriptor[])[], bytes: Uint8Array): void {
+    this.#both((twin) => {
+      const { arena, driver } = twin.guests[guest] as SimGuest;
+      const tx = driver.tx[0] as TxQueue;
+      const [address = 0] = twin.stage(arena, bytes, [bytes.length]);
+      for (const packet of packets)
+        for (const [i, make] of packet.entries())
+          tx.put(make(address, tx.ring.phase), i === packet.length - 1);
+      tx.kick();
     });
   }
 
@@ -180,4 +227,31 @@ export class Twins {
       return answer;
     });
   }
+}
+
+/** Says what differs between twins, if anything does. */
+export function same(said: readonly unknown[], what: string): void {
+  assert.equal(said[1], said[0], what);
+}
+
+/** Bursts of frames between so many guests, in any order. */
+export function play(
+  twins: Twins,
+  random: Prng,
+  guests: number,
+  frame: (from: number) => Frame,
+  steps: number,
+): void {
+  for (let step = 0; step < steps; step++) {
+    const from = random.below(guests);
+    const burst = Array.from({ length: 1 + random.below(40) }, () => frame(from));
+    same(twins.send(from, burst, random.below(2)), `step ${step}: room in the ring`);
+    if (random.oneIn(3)) twins.advance(random.below(3) * nsPerMs);
+    for (let guest = 0; guest < guests; guest++) {
+      if (random.oneIn(2)) same(twins.receive(guest), `step ${step}: what ${guest} received`);
+      if (random.oneIn(2)) same(twins.reap(guest), `step ${step}: what ${guest} has sent`);
+    }
+    same(twins.counts(), `step ${step}: what was counted`);
+  }
+  assert.ok(twins.fast.frames > 0, 'some frames went the fast way');
 }

@@ -3,12 +3,14 @@ import type { BurstReceiver, ReceiverLoan, RingLoan } from '../../net/loans.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import type { Settings } from './basic-features.ts';
 import type { FlowSteering } from './flow-steering.ts';
+import type { EnaProfile } from './profile.ts';
 import type { Queues } from './queues.ts';
 import type { Rss } from './rss.ts';
 import type { EnaStats } from './stats.ts';
 import { l2Bytes } from './tx-queue.ts';
 
 export type LenderParts = {
+  readonly profile: EnaProfile;
   readonly memory: GuestMemory;
   readonly settings: Settings;
   readonly queues: Queues;
@@ -28,7 +30,7 @@ export class BurstLender implements BurstReceiver {
 
   /** Frames that steering rules, another hash or time stamps are for have to be received one by one. */
   lend(loan: ReceiverLoan): boolean {
-    const { memory, settings, queues, rss, steering, receives } = this.#parts;
+    const { profile, memory, settings, queues, rss, steering, receives } = this.#parts;
     if (!receives() || settings.stampRx || steering.isActive || !rss.isPlain) return false;
     const first = queues.rxQueue(-1);
     if (first === null) return false;
@@ -37,6 +39,8 @@ export class BurstLender implements BurstReceiver {
     loan.hash = rss;
     loan.indirection = rss.indirection;
     loan.firstRing = first.shape.index;
+    loan.maxBuffers = profile.maxRxDescsPerPacket;
+    loan.joins = profile.largeReceive;
     return true;
   }
 

@@ -162,7 +162,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
       bringUp: this.#bringUp,
     });
     this.lender = new BurstLender({
-      ...{ memory, settings: this.#settings, queues: this.#queues, rss: this.#rss },
+      ...{ profile, memory, settings: this.#settings, queues: this.#queues, rss: this.#rss },
       ...{ steering: this.#steering, stats: this.stats },
       receives: () => !this.#failed && this.#management.linkUp,
     });

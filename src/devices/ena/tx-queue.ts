@@ -56,7 +56,7 @@ const TSO_EN = bit(D.tso_en);
 const L3_CSUM_EN = bit(D.l3_csum_en);
 const L4_CSUM_EN = bit(D.l4_csum_en);
 const L4_CSUM_PARTIAL = bit(D.l4_csum_partial);
-/** Fewer are not worth a burst. */
+/** Fewer are not worth a burst, unless they are to be cut up. */
 const leastBurst = 4;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
@@ -172,7 +172,8 @@ export class TxQueue implements Sendable, BurstSender {
 
   sendBurst(most: number): number {
     const posted = (this.#tail - this.#head) | 0;
-    return this.#isPlain && posted >= leastBurst ? this.#host.port.burst(this, most) : 0;
+    const isWorthIt = posted >= leastBurst || this.#mss > 0;
+    return this.#isPlain && isWorthIt ? this.#host.port.burst(this, most) : 0;
   }
 
   lend(loan: SenderLoan): boolean {
@@ -188,16 +189,21 @@ export class TxQueue implements Sendable, BurstSender {
     loan.maxBytes = settings.mtu + l2Bytes;
     loan.completesAll = this.#completesAll;
     loan.maxPieces = this.shape.maxDescsPerPacket;
+    loan.mss = this.#mss;
+    loan.l3l4Bytes = this.#l3l4Bytes;
     return this.cq.lendTx(ring);
   }
 
   takeBack(loan: SenderLoan): void {
     const { stats } = this.#host;
-    this.#head = loan.ring.head;
-    stats.txPackets += loan.frames;
-    stats.txBytes += loan.bytes;
-    this.packets += loan.frames;
-    this.bytes += loan.bytes;
+    const { head, frames, bytes } = loan.ring;
+    this.#head = head;
+    this.#mss = loan.mss;
+    this.#l3l4Bytes = loan.l3l4Bytes;
+    stats.txPackets += frames;
+    stats.txBytes += bytes;
+    this.packets += frames;
+    this.bytes += bytes;
     this.cq.takeBack(loan.ring, false);
   }
 

@@ -1,7 +1,7 @@
 /**
  * A burst of plain frames from a sender's ring into its receivers' buffers: IPv4 with TCP or UDP, in a
- * few buffers, of flows whose way is known. Whatever else a frame is, the run ends before it and has
- * done nothing about it: then the TypeScript path sends it.
+ * few buffers, of flows whose way is known; and TCP that is to be cut up (`large.ts`). Whatever else a
+ * frame is, the run ends before it and has done nothing about it: then the TypeScript path sends it.
  */
 import {
   APART,
@@ -49,8 +49,10 @@ import {
   RECEIVER_PORT,
   RECEIVER_TRUNK,
   RECORD_FRAME,
+  RING_BYTES_MOVED,
   RING_DEPTH,
   RING_DESCRIPTORS,
+  RING_FRAMES,
   RING_HEAD,
   RING_INDEX,
   RING_TAIL,
@@ -69,6 +71,7 @@ import {
   SENDER_SLOT,
   SIDE_NOT_ASKED,
   STOP_DONE,
+  STOP_META,
   STOP_OTHER,
   STOP_OWNER,
   STOP_RECEIVER,
@@ -113,13 +116,17 @@ import {
   toMacLoOf,
   withHeaderSum,
 } from './frames';
+import { keepMeta, sendLarge } from './large';
 import { bufferOf, copyShort, fold, locate } from './memory';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
 import { copyPieces, copyRest, takeRest } from './pieces';
 import { nextEntry, push } from './rings';
 import { roomIn, write } from './trunks';
 
-/** Sends `most` frames at most; returns how many. `control` then says why it ended. */
+/**
+ * Sends `most` frames, and as many more as the last one is cut up into; returns how many. `control`
+ * then says why it ended.
+ */
 export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   const ring = <usize>load<u32>(sender, SENDER_RING);
   const descriptors = <usize>load<u32>(ring, RING_DESCRIPTORS);
@@ -138,8 +145,9 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   let packetsLeft = load<f64>(sender, PORT_PACKETS_LEFT);
   let moved: f64 = 0;
   let sent = 0;
+  let extra = 0;
   let stop = STOP_DONE;
-  for (; index !== tail && sent < most; sent++) {
+  for (; index !== tail && sent + extra < most; sent++) {
     stop = STOP_OTHER;
     if ((sent & (TOUCHED - 1)) === 0) {
       if (sent === 0) touch(control, sender, descriptors, index, tail, depth);
@@ -148,12 +156,34 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     }
 
     // The descriptor, each word of which is read once.
-    const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
-    const word0 = load<u32>(desc);
-    const word1 = load<u32>(desc, 4);
-    const phase = <u32>((index & depth) === 0) << DESC_PHASE_LSB;
-    const shape = (word0 & TX_SHAPE) ^ phase;
-    if ((shape & ~<u32>TX_LAST) !== <u32>TX_FIRST || (word1 & TX_TSO) !== 0) break;
+    let desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
+    let word0 = load<u32>(desc);
+    let word1 = load<u32>(desc, 4);
+    let shape = (word0 & TX_SHAPE) ^ (<u32>((index & depth) === 0) << DESC_PHASE_LSB);
+    let metas: u32 = 0;
+    if ((shape & ~<u32>TX_LAST) !== <u32>TX_FIRST || (word1 & TX_TSO) !== 0) {
+      store<f64>(sender, bytesLeft, PORT_BYTES_LEFT);
+      store<f64>(sender, packetsLeft, PORT_PACKETS_LEFT);
+      const large = sendLarge(control, sender, index, now);
+      if (large !== 0) {
+        bytesLeft = load<f64>(sender, PORT_BYTES_LEFT);
+        packetsLeft = load<f64>(sender, PORT_PACKETS_LEFT);
+        index += large & 0xff;
+        extra += <i32>(large >>> 8) - 1;
+        stop = STOP_DONE;
+        continue;
+      }
+      stop = load<i32>(control, CONTROL_STOP);
+      if (stop !== STOP_META) break;
+      // A plain packet behind a meta descriptor.
+      stop = STOP_OTHER;
+      metas = 1;
+      desc = descriptors + (<usize>((index + 1) & (depth - 1)) << DESCRIPTOR_LOG);
+      word0 = load<u32>(desc);
+      word1 = load<u32>(desc, 4);
+      shape = (word0 & TX_SHAPE) ^ (<u32>(((index + 1) & depth) === 0) << DESC_PHASE_LSB);
+      if ((shape & ~<u32>TX_LAST) !== 0 || (word1 & TX_TSO) !== 0) break;
+    }
     let length = <i32>(word0 & 0xffff);
     const iova = bufferOf(desc);
     const from = locate(sender, iova, length, USE_READ);
@@ -165,7 +195,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       pieces = head + NOTES_FROM;
       store<u32>(pieces, <u32>from, BUFFER_AT);
       store<i32>(pieces, length, BUFFER_LENGTH);
-      count = takeRest(sender, descriptors, depth, index, tail, pieces);
+      count = takeRest(sender, descriptors, depth, index + metas, tail, pieces);
       if (count === 0) break;
       length = load<i32>(pieces, PACKET_LENGTH);
       wants = load<u32>(pieces, PACKET_WANTS);
@@ -288,7 +318,8 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       if (length > FRONT_BYTES)
         copyRest(to + FRONT_BYTES, from, pieces, FRONT_BYTES, length - FRONT_BYTES);
     }
-    index += count;
+    index += count + metas;
+    if (metas !== 0) keepMeta(sender);
     if (completesAll || (wants & TX_COMP_REQ) !== 0) {
       const entry = nextEntry(ring);
       store<u32>(entry, load<u32>(ring, RING_INDEX) | (index << 16), 4);
@@ -308,8 +339,10 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   store<f64>(sender, packetsLeft, PORT_PACKETS_LEFT);
   store<i32>(sender, load<i32>(sender, PORT_FRAMES) + sent, PORT_FRAMES);
   store<f64>(sender, load<f64>(sender, PORT_BYTES_MOVED) + moved, PORT_BYTES_MOVED);
+  store<i32>(ring, load<i32>(ring, RING_FRAMES) + sent, RING_FRAMES);
+  store<f64>(ring, load<f64>(ring, RING_BYTES_MOVED) + moved, RING_BYTES_MOVED);
   store<i32>(control, stop, CONTROL_STOP);
-  return sent;
+  return sent + extra;
 }
 
 /** Whether a flow's packets are delivered, and both its sides are as they were when that was decided. */
@@ -334,7 +367,7 @@ function holds(control: usize, nic: i32, slot: i32, mark: i32, outward: bool, no
 
 /** The port that owns a MAC, as it was told; -1: not known. */
 @inline
-function ownerOf(control: usize, hi: i32, lo: i32): i32 {
+export function ownerOf(control: usize, hi: i32, lo: i32): i32 {
   const place = <usize>(<u32>(lo ^ (hi * 0x9e37_79b1)) & (OWNERS - 1));
   const at = <usize>load<u32>(control, CONTROL_OWNERS) + place * OWNER_BYTES;
   if (load<i32>(at) !== hi || load<i32>(at, 4) !== lo) return -1;

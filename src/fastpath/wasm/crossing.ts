@@ -5,8 +5,11 @@
  */
 import {
   APART,
+  BUFFER_AT,
+  BUFFER_LENGTH,
   CONTROL_HEAD,
   CONTROL_KEY,
+  CONTROL_LARGE,
   CONTROL_RECEIVERS,
   CONTROL_ROUTES,
   CONTROL_SENDERS,
@@ -19,6 +22,8 @@ import {
   FLOW_PLACE,
   FLOW_SLOT_B,
   FLOW_TO,
+  LARGE_FROM,
+  LARGE_TO,
   NOTES_TO,
   PLACE_ROUTED,
   PORT_MAX_BYTES,
@@ -31,6 +36,7 @@ import {
   RECORD_KIND,
   RECORD_LENGTH_BITS,
   RECORD_LENGTHS,
+  RECORD_MSS_LSB,
   RECORD_RESTART,
   RECORD_TO_PORT,
   REMOTE_BYTES,
@@ -76,14 +82,17 @@ import {
   toMacLoOf,
 } from './frames';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
+import { cut, plan, readLarge } from './segments';
 import { recordAt, unitsOf } from './trunks';
 
 const factsOfSums: u32 = 15;
+const factsOfMss: u32 = 0xffff << RECORD_MSS_LSB;
 
 /** Takes `most` frames at most; returns how many. `control` then says why it ended. */
 export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 {
   const head = <usize>load<u32>(control, CONTROL_HEAD);
   const notes = head + NOTES_TO;
+  const large = <usize>load<u32>(control, CONTROL_LARGE);
   const routes = load<i32>(control, CONTROL_ROUTES) !== 0;
   const receivers = <usize>load<u32>(control, CONTROL_RECEIVERS);
   const senders = <usize>load<u32>(control, CONTROL_SENDERS);
@@ -105,7 +114,8 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     if (units > tail - at || units > size - (at & (size - 1))) break;
     if (length < ethernetBytes + ipv4Bytes || load<u32>(record, RECORD_KIND) !== RECORD_TO_PORT) break;
     const facts = load<u32>(record, RECORD_FACTS);
-    if ((facts & ~factsOfSums) !== 0) break;
+    if ((facts & ~(factsOfSums | factsOfMss)) !== 0) break;
+    const mss = <i32>(facts >>> RECORD_MSS_LSB);
     const ends = load<u32>(record, RECORD_ENDS);
     const to = ends & 0xffff;
     const port = ends >>> 16;
@@ -115,7 +125,7 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     const b = v128.load(frame, 16);
     const c = v128.load(frame, 32);
     const d = v128.load(frame, 48);
-    const headers = readHeaders(a, b, c, length);
+    const headers = mss === 0 ? readHeaders(a, b, c, length) : readLarge(frame, length, mss);
     if (headers === 0) break;
     const end = <i32>headers;
     const protocol = <i32>((headers >>> 32) & 0xff);
@@ -159,7 +169,8 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       break;
     }
     if (receiver === APART || load<u32>(receiver, RECEIVER_TRUNK) !== 0) break;
-    if (load<u32>(receiver, RECEIVER_PORT) !== to || length > load<i32>(receiver, PORT_MAX_BYTES)) break;
+    if (load<u32>(receiver, RECEIVER_PORT) !== to) break;
+    if (mss === 0 && length > load<i32>(receiver, PORT_MAX_BYTES)) break;
     if (!mayReceive(receiver)) break;
     const hash = hashOf(receiver, b, c, protocol);
     const into = ringOf(control, receiver, key, hash);
@@ -167,7 +178,10 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       if (into === UNKNOWN) stop = STOP_RING;
       break;
     }
-    const buffers = takeBuffers(receiver, into, notes, length);
+    const buffers =
+      mss === 0
+        ? takeBuffers(receiver, into, notes, length)
+        : plan(receiver, into, frame, length, mss, large + LARGE_TO);
     if (buffers === 0) break;
 
     // Nothing is in the way: from here on the frame is received.
@@ -175,6 +189,15 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
       const slotB = load<i32>(flow, FLOW_SLOT_B);
       if (slotB >= 0) prolong(<usize>load<u32>(control, CONTROL_TRACKER), slotB, now);
       if ((load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) a = readdressed(a, receiver);
+    }
+    at += units;
+    stop = STOP_DONE;
+    if (mss !== 0) {
+      store<u32>(large, <u32>frame, LARGE_FROM + BUFFER_AT);
+      store<i32>(large, length, LARGE_FROM + BUFFER_LENGTH);
+      v128.store(frame, a);
+      cut(receiver, into, frame, large + LARGE_FROM, length, mss, large + LARGE_TO, buffers, hash);
+      continue;
     }
     let status: u32 = RX_IPV4 | (isTcp ? RX_TCP : RX_UDP);
     if ((facts & FACT_L3_RIGHT) === 0)
@@ -185,8 +208,6 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     else status |= checkL4(b, c, d, frame, 0, end, protocol);
     fill(into, head, frame, 0, length, buffers, status, hash, notes, a, b, c, d);
     account(receiver, into, length);
-    at += units;
-    stop = STOP_DONE;
   }
   store<u32>(trunk, at, TRUNK_HEAD);
   store<i32>(control, stop, CONTROL_STOP);
