@@ -151,6 +151,41 @@ test('segment size and offsets last until another meta descriptor changes them',
   }
 });
 
+for (const [who, osType, frames] of [
+  ["Linux's", 1, 1],
+  ["DPDK's", 3, 2],
+] as const)
+  test(`64 KiB in pages with an skb_shared_info each are ${frames} for a driver like ${who}, in 18 or 16 buffers`, () => {
+    const profile = enaProfiles.find((one) => one.name === 'large-receive');
+    assert.ok(profile);
+    const lab = new SimLab();
+    const a = lab.add({ driver: { txBufferBytes: 4096 } });
+    const rx = { osType, rxBufferBytes: 3712 };
+    const b = lab.add({
+      device: { profile },
+      driver: rx,
+      port: { address: parseIpv4('10.0.0.2') },
+    });
+    for (const guest of [a, b]) guest.driver.start();
+    const mss = 1448;
+    const payload = bytesOf(new Prng(9), 45 * mss);
+    const whole = packet({ from: a.mac, to: b.mac, ip: 4, l4: 'tcp', flags: 0x98, payload });
+    write32(whole, etherBytes + 16, parseIpv4('10.0.0.2'));
+    leaveChecksum(whole, 'partial', false);
+    const { l3Length, l4Header, l4 } = partsOf(whole);
+    const spec = { l3: 'ipv4', l4: 'tcp', l3Csum: true, l4Csum: 'partial', mss } as const;
+    send(a, whole, new TxOffload({ ...spec, l3Length, l4Length: l4Header }));
+    const got = b.receive();
+    assert.equal(got.length, frames);
+    const start = l4 + l4Header;
+    for (const piece of got) assert.ok(checksumsAreRight(piece));
+    assert.deepEqual(
+      got.flatMap((piece) => [...piece.subarray(start)]),
+      [...payload],
+    );
+    assert.deepEqual([a.refusals, b.refusals], [[], []]);
+  });
+
 for (const name of ['large-receive', 'permissive'])
   test(`${name}: segments for the guest itself stay together as the profile says, as far as its buffers go`, () => {
     const profile = enaProfiles.find((one) => one.name === name);

@@ -34,6 +34,8 @@ const hostInfoPageBytes = 4096;
 /** What a driver tells of itself in its host info page. */
 export type HostInfo = { osType: number; driverVersion: number; specVersion: number };
 
+const linux = 1;
+
 /** What the driver has set. */
 export class Settings {
   /** Without L2. */
@@ -49,6 +51,10 @@ export class Settings {
     Object.assign(this, new Settings());
   }
 }
+
+/** Buffers that a received frame may take. */
+export const maxRxDescs = (profile: EnaProfile, { hostInfo }: Settings): number =>
+  hostInfo?.osType === linux ? profile.maxRxDescsOfLinux : profile.maxRxDescsPerPacket;
 
 export type Identity = {
   readonly profile: EnaProfile;
@@ -74,8 +80,8 @@ export function basicFeatures(
         },
       },
     ],
-    [FEATURE.MAX_QUEUES_NUM, { get: (call) => maxQueues(call, identity) }],
-    [FEATURE.MAX_QUEUES_EXT, { get: (call) => maxQueuesExt(call, identity) }],
+    [FEATURE.MAX_QUEUES_NUM, { get: (call) => maxQueues(call, identity, settings) }],
+    [FEATURE.MAX_QUEUES_EXT, { get: (call) => maxQueuesExt(call, identity, settings) }],
     [FEATURE.STATELESS_OFFLOAD_CONFIG, { get: (call) => offload(call, profile) }],
     [FEATURE.LINK_CONFIG, { get: (call) => link(call, identity.linkMbps) }],
     [FEATURE.MTU, { set: (call) => takeMtu(call, profile, settings) }],
@@ -112,7 +118,11 @@ function deviceAttributes(call: FeatureCall, { profile, mac }: Identity): number
   return call.answer(made);
 }
 
-function maxQueues(call: FeatureCall, { profile, queuePairs }: Identity): number {
+function maxQueues(
+  call: FeatureCall,
+  { profile, queuePairs }: Identity,
+  settings: Settings,
+): number {
   const made = maxQueuesResp.create();
   made.max_sq_num = queuePairs;
   made.max_sq_depth = profile.maxSqDepth;
@@ -120,11 +130,15 @@ function maxQueues(call: FeatureCall, { profile, queuePairs }: Identity): number
   made.max_cq_depth = profile.maxCqDepth;
   made.max_header_size = profile.maxHeaderBytes;
   made.max_packet_tx_descs = profile.maxTxDescsPerPacket;
-  made.max_packet_rx_descs = profile.maxRxDescsPerPacket;
+  made.max_packet_rx_descs = maxRxDescs(profile, settings);
   return call.answer(made);
 }
 
-function maxQueuesExt(call: FeatureCall, { profile, queuePairs }: Identity): number {
+function maxQueuesExt(
+  call: FeatureCall,
+  { profile, queuePairs }: Identity,
+  settings: Settings,
+): number {
   const made = maxQueuesExtResp.create();
   made.version = 1;
   made.max_tx_sq_num = queuePairs;
@@ -137,7 +151,7 @@ function maxQueuesExt(call: FeatureCall, { profile, queuePairs }: Identity): num
   made.max_rx_cq_depth = profile.maxCqDepth;
   made.max_tx_header_size = profile.maxHeaderBytes;
   made.max_per_packet_tx_descs = profile.maxTxDescsPerPacket;
-  made.max_per_packet_rx_descs = profile.maxRxDescsPerPacket;
+  made.max_per_packet_rx_descs = maxRxDescs(profile, settings);
   return call.answer(made);
 }
 

@@ -142,7 +142,7 @@ export class EnaFunction implements PolledFunction, Endpoint {
     this.#phc = new Phc(memory, clock, diagnostics);
     this.#steering = new FlowSteering(profile.flowSteeringRules);
     this.#events = new EventQueue(memory, clock, diagnostics);
-    const { maxTxDescsPerPacket: tx, maxRxDescsPerPacket: rx } = profile;
+    const { maxTxDescsPerPacket: tx, maxRxDescsOfLinux: rx } = profile;
     this.#hints = new Hints({ ...plainHints(tx, rx), ...options.hints });
     this.#bringUp = new BringUp(profile, this.#settings, this.#events);
     this.#management = new Management(this.#events, this.stats, clock, interrupts);

@@ -63,6 +63,8 @@ export type EnaTraits = {
   readonly queuePairs: number;
   readonly maxTxDescsPerPacket: number;
   readonly maxRxDescsPerPacket: number;
+  /** The same for a driver that has said that it is Linux's. */
+  readonly maxRxDescsOfLinux: number;
   readonly maxHeaderBytes: number;
   readonly offloadTx: number;
   readonly offloadRx: number;
@@ -163,7 +165,8 @@ const nitroV2: EnaClaims = {
   maxCqDepth: assumed(1024, 'as the submission queue'),
   queuePairs: assumed(8, 'depends on the instance type'),
   maxTxDescsPerPacket: assumed(20, 'more than any driver uses'),
-  maxRxDescsPerPacket: assumed(16, 'Linux says 19, but crashes above 17 (MAX_SKB_FRAGS)'),
+  maxRxDescsPerPacket: assumed(16, 'Linux says 19, but crashes above 18; DPDK resets above 17'),
+  maxRxDescsOfLinux: assumed(16, 'as any other'),
   maxHeaderBytes: published(96, `128-byte entries less two descriptors (${readme})`),
   offloadTx: observed(OFFLOAD_TX.L4_IPV4_CSUM_PART, 'ethtool -k in amzn-drivers#29 and #360'),
   offloadRx: observed(OFFLOAD_RX.HASH, 'ethtool -k: rx-checksumming off [fixed]'),
@@ -319,6 +322,10 @@ export const permissive = profile('permissive', everything);
 const largeReceive: EnaClaims = {
   ...everything,
   largeReceive: assumed(true, 'our choice: no card does it; Linux suspects "GRO" once, and works'),
+  maxRxDescsOfLinux: assumed(
+    18,
+    'a head and MAX_SKB_FRAGS: 64 KiB in buffers of 4 KiB less the skb_shared_info of each',
+  ),
 };
 
 export const enaProfiles: readonly EnaProfile[] = [

@@ -20,6 +20,7 @@ import type { Rule } from '../../lib/diagnostics.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
 import { isRingDepth } from '../../pci/guest-ring.ts';
 import { interruptOffset, llqSliceBytes, sqDoorbellOffset } from './bar.ts';
+import { maxRxDescs } from './basic-features.ts';
 import type { BringUp } from './bring-up.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import type { Doorbells } from './doorbells.ts';
@@ -260,7 +261,8 @@ export class Queues {
   }
 
   #makeRx(index: number, cq: CompletionQueue): RxQueue {
-    return new RxQueue(this.#shape(index), cq, this.#host, this.#profile.maxRxDescsPerPacket);
+    const most = maxRxDescs(this.#profile, this.#host.settings);
+    return new RxQueue(this.#shape(index), cq, this.#host, most);
   }
 
   #shape(index: number): SubmissionQueueShape {
