@@ -10,12 +10,12 @@ import { ThreadedBed } from './threaded-bed.ts';
 
 const CHANNEL = 3;
 
-type Bed = { warmUp(): void; run(ms: number): Slice | Promise<LatencySlice> };
+type Bed = { warmUp(): void | Promise<void>; run(ms: number): Slice | Promise<LatencySlice> };
 
 tuneEngine();
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const bed = await bedOf(job);
-bed.warmUp();
+await bed.warmUp();
 const channel = new Socket({ fd: CHANNEL });
 channel.on('error', () => process.exit(1)); // whoever asked has gone
 channel.write('{"ready":true}\n');

@@ -15,6 +15,7 @@ import {
   type LoadReply,
   word,
 } from './load-words.ts';
+import { threadTimes } from './thread-times.ts';
 
 /** Turns of the loop between two looks at what it was told. */
 const lookEvery = 16;
@@ -36,6 +37,8 @@ class LoadThread {
   readonly #histogram = new Histogram();
   readonly #time = new Float64Array(1);
   #line = 0;
+  /** So many of a paced run do not count. */
+  #lead = 0;
 
   constructor({ port, shared, pairs }: LoadData) {
     this.#port = port;
@@ -66,10 +69,13 @@ class LoadThread {
   #obey(command: LoadCommand): LoadAnswer {
     if (command.kind === 'flood') return this.#flood();
     this.#histogram.clear();
-    const isOfFrames = command.of === 'frames';
-    const frames = isOfFrames ? this.#pace(command.rate) : this.#paceLines(command.rate);
+    const { rate, of, leadNs } = command;
+    this.#lead = Math.ceil(leadNs * rate);
+    const waited = threadTimes().waitedNs;
+    const frames = of === 'frames' ? this.#pace(rate) : this.#paceLines(rate);
+    const waitedNs = threadTimes().waitedNs - waited;
     const { counts, max } = this.#histogram;
-    return { frames, busyNs: 0, latency: { counts: counts.slice(), max } };
+    return { frames, busyNs: 0, latency: { counts: counts.slice(), max }, waitedNs };
   }
 
   get #isStopped(): boolean {
@@ -163,12 +169,12 @@ class LoadThread {
     return seen;
   }
 
-  /** Those from `from` on were due at their own times, and are all there now. */
+  /** Those from `from` on were due each at the end of its own interval, and are all there now. */
   #note(now: number, from: number, count: number, rate: number): number {
     const gap = 1 / rate;
-    let latency = now - from * gap;
-    for (let i = 0; i < count; i++, latency -= gap) this.#histogram.add(latency);
-    return from + count;
+    const end = from + count;
+    for (let i = Math.max(from, this.#lead); i < end; i++) this.#histogram.add(now - (i + 1) * gap);
+    return end;
   }
 }
 

@@ -29,11 +29,17 @@ export type LoadData = {
   readonly pairs: readonly PairLoad[];
 };
 
+/**
+ * What is due at its times: frames; numbers that come back at once; or numbers that come back when the
+ * other thread has been busy with each for as long as with a frame.
+ */
+export type Paced = 'frames' | 'lines' | 'served';
+
 export type LoadCommand =
   /** Send as much as goes, until told to stop. */
   | { readonly kind: 'flood' }
-  /** Send so many frames per nanosecond, each at its time; or tell of a line that comes back. */
-  | { readonly kind: 'pace'; readonly rate: number; readonly of: 'frames' | 'lines' };
+  /** Send so many per nanosecond, each at its time; those of the first while do not count. */
+  | { readonly kind: 'pace'; readonly rate: number; readonly of: Paced; readonly leadNs: number };
 
 export type LoadAnswer = {
   /** Of those that were sent all have arrived. */
@@ -42,6 +48,8 @@ export type LoadAnswer = {
   readonly busyNs: number;
   /** Of a paced run: how long each took, as a histogram, and the longest. */
   readonly latency?: { readonly counts: Float64Array; readonly max: number };
+  /** How long a paced run's thread waited for a core that others had. */
+  readonly waitedNs?: number;
 };
 
 /** Or what went wrong. */

@@ -96,7 +96,7 @@ async function jobContender(figure: FigureSpec, job: Job): Promise<Contender> {
   };
 }
 
-/** Latency at half load: percentiles, those of the bare machine beside them, and what the collector did. */
+/** Latency at half load: percentiles, those of numbers beside them, and what else went on. */
 export async function latencyContender(): Promise<Contender> {
   if (!hasTwoCores()) throw new Error('guests and data plane need a core each, and there is one');
   const process = await startJob('latency at half load', { kind: 'latency', spec: usual });
@@ -113,17 +113,20 @@ export async function latencyContender(): Promise<Contender> {
     figures: [
       ...percentiles('', ''),
       ...percentiles('bare.', 'the machine alone, '),
+      ...percentiles('served.', 'numbers as slow as frames, '),
       figure('load', 'load', 'Mpps'),
       figure('collections', 'collections', 'count'),
       figure('pause', 'longest collection', 'us'),
+      figure('waited', 'others had a core, in a second', 'us'),
     ],
     measure: async (ms) => {
-      // Bare numbers take turns with the frames, for as long as those.
+      // Numbers take turns with the frames, for as long as those.
       const slice = await process.slice<LatencySlice>(ms, 3 * ms);
-      const times = [slice.frames, slice.lines].flatMap(({ p50, p99, p999, max }) =>
+      const times = [slice.frames, slice.lines, slice.served].flatMap(({ p50, p99, p999, max }) =>
         [p50, p99, p999, max].map((ns) => ns / 1e3),
       );
-      return [...times, slice.rate * 1e3, slice.collections, slice.longestPauseMs * 1e3];
+      const { rate, collections, longestPauseMs, waitedShare } = slice;
+      return [...times, rate * 1e3, collections, longestPauseMs * 1e3, waitedShare * 1e6];
     },
     close: () => process.close(),
   };

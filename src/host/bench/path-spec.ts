@@ -63,12 +63,16 @@ export type Percentiles = {
   readonly max: number;
 };
 
-/** Frames at half load, bare numbers that go the same way, and what the collector did meanwhile. */
+/** Frames at half load, numbers that go the same way, and what else went on meanwhile. */
 export type LatencySlice = {
   /** Frames per nanosecond. */
   readonly rate: number;
   readonly frames: Percentiles;
   readonly lines: Percentiles;
+  /** Of numbers each of which takes as long as a frame. */
+  readonly served: Percentiles;
+  /** So much of the time one of the two threads wanted a core that others had. */
+  readonly waitedShare: number;
   readonly collections: number;
   readonly longestPauseMs: number;
 };

@@ -160,6 +160,8 @@ const pairs: readonly Pair[] = [
   ['guest.ena.rtt.p50', 'guest.limit.socket', 'in guests, RTT p50: ENA to a socket', 'limit'],
   ['guest.ena.tcp1.ab', 'guest.limit.copy', 'in guests, TCP, 1 flow: ENA to memcpy', 'limit'],
   ['path.latency.p50', 'latency.line', 'half load, p50, to a cache line', 'limit'],
+  ['path.latency.p50', 'path.latency.served.p50', 'half load, p50, to numbers as slow', 'limit'],
+  ['path.latency.p99', 'path.latency.served.p99', 'half load, p99, to numbers as slow', 'limit'],
   ['path.latency.p99', 'path.latency.bare.p99', 'half load, p99, to the machine alone', 'limit'],
   [
     'path.latency.p999',

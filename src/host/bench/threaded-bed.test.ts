@@ -10,7 +10,7 @@ test('guests on a thread of their own: all arrives, at full load and each at its
   try {
     const slice = await someOf(() => bed.run(5));
     assert.ok(slice.ns > 0 && slice.guestsNs > 0 && slice.realNs >= 5e6);
-    for (const of of ['frames', 'lines'] as const) {
+    for (const of of ['frames', 'lines', 'served'] as const) {
       const { latency, frames } = await someOf(() => bed.pace(10, 1e-4, of));
       assert.equal(
         latency?.counts.reduce((sum, count) => sum + count, 0),

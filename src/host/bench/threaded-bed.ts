@@ -6,7 +6,6 @@
  */
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import {
   MessageChannel,
   type MessagePort,
@@ -24,10 +23,13 @@ import {
   type LoadCommand,
   type LoadData,
   type LoadReply,
+  type Paced,
   sharedWords,
   word,
 } from './load-words.ts';
 import type { PathSpec, ThreadedSlice } from './path-spec.ts';
+import { ServedNumbers } from './served-numbers.ts';
+import { threadTimes } from './thread-times.ts';
 import { warmUp } from './warm-up.ts';
 
 const usuallyEvery = 1009;
@@ -49,6 +51,7 @@ export class ThreadedBed {
   readonly #functions: readonly ServedNic[];
   readonly #busy = new BusyTime(this.clock);
   readonly #time = new Float64Array(1);
+  readonly #numbers = new ServedNumbers(this.#words, this.clock);
   #commands = 0;
   #arrived: number = bigCount;
 
@@ -91,7 +94,7 @@ export class ThreadedBed {
   run(ms: number): ThreadedSlice {
     this.#busy.reset();
     const start = this.clock.now();
-    const cpu = threadCpuNs();
+    const { cpuNs } = threadTimes();
     this.#command({ kind: 'flood' });
     this.#poll(start + ms * 1e6);
     const { frames, busyNs: guestsNs } = this.#stop();
@@ -99,19 +102,26 @@ export class ThreadedBed {
     this.#arrived += frames;
     this.#busy.end(false);
     const { ns: busyNs, napNs } = this.#busy;
-    const ns = (threadCpuNs() - cpu) * (busyNs / (realNs - napNs));
+    const ns = (threadTimes().cpuNs - cpuNs) * (busyNs / (realNs - napNs));
     return { frames, ns, realNs, guestsNs };
   }
 
-  /** Carries frames, or bare numbers, each due at its time; a turn of the event loop now and then. */
-  async pace(ms: number, rate: number, of: 'frames' | 'lines'): Promise<LoadAnswer> {
+  /**
+   * Carries frames, or numbers, each due at its time; a turn of the event loop now and then. Those of the
+   * first milliseconds do not count. What is told of waiting is that of both threads.
+   */
+  async pace(ms: number, rate: number, of: Paced, leadMs = 0): Promise<LoadAnswer> {
     const end = this.clock.now() + ms * 1e6;
-    this.#command({ kind: 'pace', rate, of });
+    const waited = threadTimes().waitedNs;
+    this.#numbers.nsEach = 1 / (2 * rate);
+    this.#command({ kind: 'pace', rate, of, leadNs: leadMs * 1e6 });
     for (let now = this.clock.now(); now < end; now = this.clock.now()) {
       this.#poll(Math.min(end, now + breathNs), of);
       await new Promise(setImmediate);
     }
-    return this.#stop(of);
+    const answer = this.#stop(of);
+    const waitedNs = (answer.waitedNs ?? 0) + threadTimes().waitedNs - waited;
+    return { ...answer, waitedNs };
   }
 
   async close(): Promise<void> {
@@ -126,7 +136,7 @@ export class ThreadedBed {
   }
 
   /** Goes on until the guests have all that they sent. */
-  #stop(of?: 'frames' | 'lines'): LoadAnswer {
+  #stop(of?: Paced): LoadAnswer {
     Atomics.store(this.#words, word.stop, 1);
     if (!this.#poll(this.clock.now() + patienceNs, of))
       throw new Error('the guests have not ended');
@@ -136,7 +146,7 @@ export class ThreadedBed {
   }
 
   /** Polls doorbells until then; true at once when the guests have ended. */
-  #poll(end: number, of?: 'frames' | 'lines'): boolean {
+  #poll(end: number, of?: Paced): boolean {
     const naps = of === undefined;
     const time = this.#time;
     const words = this.#words;
@@ -145,6 +155,7 @@ export class ThreadedBed {
       if (naps) this.#busy.begin();
       let isRung = false;
       if (of === 'lines') Atomics.store(words, word.back, Atomics.load(words, word.there));
+      else if (of === 'served') this.#numbers.serve();
       else
         for (let i = 0; i < functions.length; i++)
           if ((functions[i] as ServedNic).poll()) isRung = true;
@@ -163,9 +174,3 @@ const failure = (worker: Worker): Promise<never> =>
   once(worker, 'exit').then(() => {
     throw new Error('the guests have gone');
   });
-
-/** CPU time of this thread (proc(5)); the kernel brings it up to date when it is asked for rusage. */
-function threadCpuNs(): number {
-  process.cpuUsage();
-  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]);
-}
