@@ -138,9 +138,15 @@ export class FastPath implements BurstPath {
     block.writeSender(loan);
     const now = fabric.now();
     let sent = 0;
+    if (block.usualKey >= 0) this.#admitUsual(port, block);
     do sent += this.#module.run(control.byteOffset, block.sender, most - sent, now);
     while (this.#admit(port));
+    const only = this.#count === 1 ? (this.#lent[0] as Receiver) : null;
     this.#takeBack();
+    if (only !== null && only.loan.frames === sent) {
+      block.usualKey = only.key;
+      block.usualRing = only.ringCount === 1 ? (only.rings[0] as RingBlock).loan.index : -1;
+    } else block.usualKey = -1;
     block.senderRing.publish(this.#module);
     block.readSender(loan);
     fabric.takeSenderBack(port, loan);
@@ -175,6 +181,12 @@ export class FastPath implements BurstPath {
     this.#remotesOf = routes;
     this.#remotesVersion = ownersVersion;
     this.#remotes.fill(0);
+  }
+
+  /** Who got all of the last burst is lent before the run has to stop and ask: that costs more. */
+  #admitUsual(port: number, { usualKey, usualRing }: PortBlock): void {
+    this.#admitReceiver(port, usualKey);
+    if (this.#count === 1 && usualRing >= 0) this.#admitRing(usualKey, usualRing);
   }
 
   /** Gives the run what it asked for; false: it has ended. */

@@ -68,6 +68,9 @@ const maxIndirection = 4096;
 const maxTrunkBytes = 65_535;
 
 export class PortBlock {
+  /** The receiver that got all that the port last sent, and the ring of it, if there was one: else -1. */
+  usualKey = -1;
+  usualRing = -1;
   readonly #arena: Arena;
   readonly #sender: Int32Array;
   readonly #senderDoubles: Float64Array;
