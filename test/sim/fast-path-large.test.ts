@@ -47,13 +47,22 @@ const tight = (random: Prng): Allowance =>
 function addTo(twins: Twins, random: Prng, i: number, isLimited: boolean): void {
   const profile = random.pick(profiles);
   const mtu = random.pick([1500, 1500, 9001]);
-  const rxBufferBytes = random.pick([64, 512, 2048, 4096]);
+  const rxBufferBytes = random.pick([64, 512, 2048, 3712, 4096]);
+  const osType = random.pick([1, 3]);
   const txBufferBytes = random.pick([197, 256, 2048]);
   const address = random.oneIn(4) ? {} : { address: 0x0a00_0001 + i };
   const spoofCheck = random.oneIn(2);
   const choice = random.next();
   twins.add(() => ({
-    driver: { queuePairs: 2, rxDepth: 256, txDepth: 256, txBufferBytes, rxBufferBytes, mtu },
+    driver: {
+      queuePairs: 2,
+      rxDepth: 256,
+      txDepth: 256,
+      txBufferBytes,
+      rxBufferBytes,
+      mtu,
+      osType,
+    },
     device: { profile },
     port: {
       ...{ spoofCheck, ...address },

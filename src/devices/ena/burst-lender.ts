@@ -1,7 +1,7 @@
 /** What an ENA function lends to a fast path that gives it frames by the burst. */
 import type { BurstReceiver, ReceiverLoan, RingLoan } from '../../net/loans.ts';
 import type { GuestMemory } from '../../pci/guest-memory.ts';
-import type { Settings } from './basic-features.ts';
+import { maxRxDescs, type Settings } from './basic-features.ts';
 import type { FlowSteering } from './flow-steering.ts';
 import type { EnaProfile } from './profile.ts';
 import type { Queues } from './queues.ts';
@@ -39,7 +39,7 @@ export class BurstLender implements BurstReceiver {
     loan.hash = rss;
     loan.indirection = rss.indirection;
     loan.firstRing = first.shape.index;
-    loan.maxBuffers = profile.maxRxDescsPerPacket;
+    loan.maxBuffers = maxRxDescs(profile, settings);
     loan.joins = profile.largeReceive;
     return true;
   }
