@@ -41,10 +41,19 @@ const checkEvery = 1009;
 const lookEvery = 32;
 const patienceNs = 20e9;
 
-/** What both threads see: who does what now, and what each pair has sent and received. */
+/**
+ * What both threads see: who does what now, and what each pair has sent and received. Each of these is on
+ * a pair of cache lines of its own: else pairs that have nothing to do with each other would wait here.
+ */
+const apart = 32;
 const phase = { idle: 0, run: 1, drain: 2, end: 3 } as const;
-const word = { phase: 0, ready: 16, failed: 32, sent: 48, received: 64, nap: 80 } as const;
-const controlWords = 96;
+const word = { phase: 0, ready: apart, failed: 2 * apart, nap: 3 * apart } as const;
+const sentWord = (pair: number): number => (4 + pair) * apart;
+const receivedWord = (pair: number): number => (4 + pairCount + pair) * apart;
+const controlWords = (4 + 2 * pairCount) * apart;
+
+/** `arrived`: of its frames, when that was last looked at. */
+type Sender = { readonly pair: Pair; readonly number: number; arrived: number };
 
 /** In which worker an end of a pair is. */
 function homeOf({ workers, mix }: WorkersSpec, pair: number, isReceiver: boolean): number {
@@ -59,7 +68,7 @@ export class WorkersHalf {
   readonly #trunks: WorkerTrunks;
   readonly #poller = new Poller();
   readonly #control: Int32Array;
-  readonly #senders: { readonly pair: Pair; readonly number: number }[] = [];
+  readonly #senders: Sender[] = [];
   readonly #receivers: { readonly pair: Pair; readonly number: number }[] = [];
   readonly #windowFrames: number;
   /** Turns in which there was nothing to do. */
@@ -87,7 +96,7 @@ export class WorkersHalf {
         return absent(place);
       }) as [End, End];
       const pair = new Pair(path, ends, hopTo(ends[1].place), checkEvery);
-      if (homeOf(spec, number, false) === me) this.#senders.push({ pair, number });
+      if (homeOf(spec, number, false) === me) this.#senders.push({ pair, number, arrived: 0 });
       if (homeOf(spec, number, true) === me) this.#receivers.push({ pair, number });
     }
   }
@@ -100,12 +109,16 @@ export class WorkersHalf {
   turn(sends: boolean): void {
     const control = this.#control;
     let moved = false;
-    for (const { pair, number } of sends ? this.#senders : []) {
-      const underWay = (pair.sent - Atomics.load(control, word.received + number)) | 0;
-      if (underWay > this.#windowFrames - burst) continue;
+    const most = this.#windowFrames - burst;
+    for (const sender of sends ? this.#senders : []) {
+      const { pair, number } = sender;
+      if (((pair.sent - sender.arrived) | 0) > most) {
+        sender.arrived = Atomics.load(control, receivedWord(number));
+        if (((pair.sent - sender.arrived) | 0) > most) continue;
+      }
       moved = true;
       pair.send(burst);
-      Atomics.store(control, word.sent + number, pair.sent);
+      Atomics.store(control, sentWord(number), pair.sent);
     }
     this.#trunks.serve(this.#network);
     for (const { pair, number } of this.#receivers) {
@@ -113,7 +126,7 @@ export class WorkersHalf {
       pair.receive();
       if (pair.received === before) continue;
       moved = true;
-      Atomics.store(control, word.received + number, pair.received);
+      Atomics.store(control, receivedWord(number), pair.received);
     }
     this.#idle = moved ? 0 : this.#idle + 1;
     if (this.#idle > idleTurns) Atomics.wait(control, word.nap, 0, napMs);
@@ -144,13 +157,13 @@ export class WorkersBed {
     const enough = pairCount * flowsOfPair;
     warmUp(
       (ms) => this.run(ms),
-      () => this.#sum(word.received) >= enough,
+      () => this.#sum(receivedWord) >= enough,
     );
   }
 
   /** In real time. Throws when a frame is lost or changed. */
   run(ms: number): Slice {
-    const before = this.#sum(word.received);
+    const before = this.#sum(receivedWord);
     this.#enter(phase.run);
     const start = this.#clock.now();
     const end = start + ms * 1e6;
@@ -159,13 +172,13 @@ export class WorkersBed {
       for (let i = 0; i < lookEvery; i++) this.#half.turn(true);
       now = this.#clock.now();
     } while (now < end);
-    const frames = this.#sum(word.received) - before;
+    const frames = this.#sum(receivedWord) - before;
     this.#enter(phase.drain);
-    while (this.#sum(word.received) !== this.#sum(word.sent)) {
+    while (this.#sum(receivedWord) !== this.#sum(sentWord)) {
       this.#half.turn(false);
       if (Atomics.load(this.#words, word.failed) !== 0) throw new Error('the second worker failed');
       if (this.#clock.now() - now > patienceNs)
-        throw new Error(`${this.#sum(word.sent)} frames sent, ${this.#sum(word.received)} arrived`);
+        throw new Error(`${this.#sum(sentWord)} frames sent, ${this.#sum(receivedWord)} arrived`);
     }
     this.#enter(phase.idle);
     return { frames, ns: now - start };
@@ -181,9 +194,9 @@ export class WorkersBed {
     Atomics.notify(this.#words, word.phase);
   }
 
-  #sum(first: number): number {
+  #sum(wordOf: (pair: number) => number): number {
     let sum = 0;
-    for (let i = 0; i < pairCount; i++) sum += Atomics.load(this.#words, first + i);
+    for (let i = 0; i < pairCount; i++) sum += Atomics.load(this.#words, wordOf(i));
     return sum;
   }
 }

@@ -6,6 +6,9 @@
  * A record is four words (lengths; sums, tunnel and mss; ends; kind) and the frame, padded to 16 bytes.
  * Records do not wrap: one that would is put at the ring's start instead. Places count units of 16
  * bytes and run over; each is published once per burst, on a cache line that nobody else writes.
+ *
+ * A writer whose reader has read everything starts over, at the ring's start: so a ring is as small as
+ * it can be, and what is used of it stays in caches. Beside its place it says how often it did.
  */
 import { copyWords, shortBytes, viewOf } from '../../net/copy.ts';
 import { type Frame, maxFrameBytes, maxHeadBytes } from '../../net/frame.ts';
@@ -14,7 +17,7 @@ import type { TrunkLoan } from '../../net/loans.ts';
 /** Before the records: a page, of which three pairs of cache lines are used. */
 export const ringHeadBytes = 4096;
 
-const word = { readerAt: 0, writerAt: 32, sleeps: 64 } as const;
+const word = { readerAt: 0, writerAt: 32, starts: 33, sleeps: 64 } as const;
 const firstWord = ringHeadBytes >> 2;
 const unitLog = 4;
 const headerBytes = 16;
@@ -22,6 +25,8 @@ const headerBytes = 16;
 const restart = -1;
 const lengthBits = 20;
 const lengthMask = (1 << lengthBits) - 1;
+/** Units after which a writer looks whether it can start over. */
+const lap = (64 << 10) >> unitLog;
 
 /** A ring's memory. `linear`: where it begins in a fast path's memory; absent: it does not lie there. */
 export type RingPlace = { readonly bytes: Uint8Array; readonly linear?: number };
@@ -64,6 +69,9 @@ export class RingWriter {
   #published = 0;
   /** Where the reader was when it was last looked at. */
   #head = 0;
+  /** Where it was when we started over: until it comes on it is where we are. */
+  #leftAt = 0;
+  #isLeft = false;
 
   /** `memory`: zeroed, or with an empty ring; `ringHeadBytes` and a power of two. `linear`: as `RingPlace` has it. */
   constructor(memory: Uint8Array, linear = -1) {
@@ -76,6 +84,7 @@ export class RingWriter {
 
   /** Copies a frame in; false when there is no room. `to` and `from`: 16 bits each. */
   push(kind: number, to: number, from: number, frame: Frame): boolean {
+    this.#begin();
     const size = this.#size;
     const units = (headerBytes + frame.length + 15) >> unitLog;
     const untilEnd = size - (this.#tail & (size - 1));
@@ -98,6 +107,8 @@ export class RingWriter {
 
   /** Lends the ring to a fast path, which writes as this does. */
   lend(loan: TrunkLoan): boolean {
+    this.#begin();
+    if (this.#size - ((this.#tail - this.#head) | 0) < lap) this.#look();
     return this.#ring.lend(loan, this.#head, this.#tail);
   }
 
@@ -119,8 +130,27 @@ export class RingWriter {
 
   #hasRoom(units: number): boolean {
     if (((this.#tail - this.#head) | 0) + units <= this.#size) return true;
-    this.#head = Atomics.load(this.#words, word.readerAt);
+    this.#look();
     return ((this.#tail - this.#head) | 0) + units <= this.#size;
+  }
+
+  #look(): void {
+    const at = Atomics.load(this.#words, word.readerAt);
+    if (this.#isLeft && at === this.#leftAt) return;
+    this.#isLeft = false;
+    this.#head = at;
+  }
+
+  /** Before the first record of a burst. */
+  #begin(): void {
+    if (this.#tail !== this.#published || (this.#tail & (this.#size - 1)) < lap) return;
+    this.#look();
+    if (this.#head !== this.#tail) return;
+    const words = this.#words;
+    words[word.starts] = ((words[word.starts] as number) + 1) | 0;
+    this.#leftAt = this.#tail;
+    this.#isLeft = true;
+    this.#head = this.#tail = this.#published = nextStart(this.#tail, this.#size);
   }
 
   #copy(frame: Frame, start: number): void {
@@ -138,6 +168,9 @@ export class RingWriter {
   }
 }
 
+/** The first place behind `at` that is the ring's start. */
+const nextStart = (at: number, size: number): number => (at + size - (at & (size - 1))) | 0;
+
 export class RingReader {
   readonly #ring: RingMemory;
   readonly #size: number;
@@ -146,6 +179,8 @@ export class RingReader {
   #head = 0;
   #tail = 0;
   #released = 0;
+  /** How often the writer had started over. */
+  #starts = 0;
 
   /** Of the record that `next` has shown. */
   kind = 0;
@@ -160,6 +195,7 @@ export class RingReader {
     this.#words = this.#ring.words;
     this.#head = this.#words[word.readerAt] as number;
     this.#tail = this.#released = this.#head;
+    this.#starts = this.#words[word.starts] as number;
   }
 
   /** Makes `frame` the next one, parsed, in place until `release`; false when there is none. */
@@ -169,7 +205,7 @@ export class RingReader {
     const size = this.#size;
     let at = firstWord + ((this.#head & (size - 1)) << 2);
     if (words[at] === restart) {
-      this.#head = (this.#head + size - (this.#head & (size - 1))) | 0;
+      this.#head = nextStart(this.#head, size);
       at = firstWord;
     }
     const lengths = words[at] as number;
@@ -225,6 +261,12 @@ export class RingReader {
 
   #look(): boolean {
     this.#tail = Atomics.load(this.#words, word.writerAt);
+    if (this.#tail === this.#head) return false;
+    const starts = this.#words[word.starts] as number;
+    if (starts !== this.#starts) {
+      this.#starts = starts;
+      this.#head = nextStart(this.#head, this.#size);
+    }
     const there = (this.#tail - this.#head) | 0;
     if (there < 0 || there > this.#size) return this.#empty();
     return there > 0;

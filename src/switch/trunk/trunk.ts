@@ -28,6 +28,8 @@ export const trunkVersion = ({ version }: { readonly version: number }): number 
 
 /** Frames that go one by one at most before a burst is tried once more. */
 const mostSingles = 64;
+/** So many were worth a burst, and the next one is tried at once. */
+const goodBurst = 4;
 
 export class Trunk implements BurstTrunk {
   /** What `next` has shown. */
@@ -99,7 +101,7 @@ export class Trunk implements BurstTrunk {
     if (this.#left-- > 0) return 0;
     const taken = path.receive(this, most);
     this.#singles = taken > 0 ? 1 : Math.min(mostSingles, 2 * this.#singles);
-    this.#left = this.#singles;
+    this.#left = taken < goodBurst ? this.#singles : 0;
     return taken;
   }
 
