@@ -9,7 +9,7 @@ import { rssInput } from '../net/toeplitz.ts';
 import { RingWriter, ringHeadBytes } from '../switch/trunk/frame-ring.ts';
 import { crossing } from '../switch/trunk/trunk.ts';
 import { place, side } from '../switch/vpc/decision.ts';
-import { field, routedFlag, ways } from '../switch/vpc/flow-table.ts';
+import { field, routedFlag, secondFactor, ways } from '../switch/vpc/flow-table.ts';
 import { bit, hot } from '../switch/vpc/tracker.ts';
 import * as layout from './layout.ts';
 
@@ -41,8 +41,14 @@ test('records of flows and connections lie as the switch has them', () => {
   ];
   for (const [words, bytes] of flow) assert.equal(bytes, 4 * (words as number));
   assert.deepEqual(
-    [layout.FLOW_WAYS, layout.PLACE_RECEIVER, layout.PLACE_ROUTED, layout.REASON_DELIVERED],
-    [ways, place.receiver, routedFlag, R.delivered],
+    [
+      layout.FLOW_WAYS,
+      layout.FLOW_SECOND,
+      layout.PLACE_RECEIVER,
+      layout.PLACE_ROUTED,
+      layout.REASON_DELIVERED,
+    ],
+    [ways, secondFactor, place.receiver, routedFlag, R.delivered],
   );
   assert.deepEqual(
     [layout.CONNECTION_SETTLED, layout.CONNECTION_LAST_OUTWARD, layout.SIDE_NOT_ASKED],

@@ -212,6 +212,7 @@ export const FLOW_SLOT_B = 48;
 export const FLOW_MARK_B = 52;
 export const FLOW_RECORD_BYTES = 64;
 export const FLOW_WAYS = 4;
+export const FLOW_SECOND = 0x9e37_79b1;
 /** Values of `FLOW_PLACE`: at the receiver; and by the router. */
 export const PLACE_RECEIVER = 1;
 export const PLACE_ROUTED = 4;
@@ -266,7 +267,7 @@ export const INPUT_IPV4 = 1;
 export const INPUT_TCP4 = 2;
 export const INPUT_UDP4 = 4;
 /** Frames whose first bytes are fetched together; a power of two. */
-export const TOUCHED = 8;
+export const TOUCHED = 16;
 /** Completions that are published together at most. */
 export const GROUP_ENTRIES = 32;
 /** A frame's first bytes, which registers hold: they are read once, and judged. */
@@ -285,9 +286,9 @@ export const PACKET_WANTS = 12;
 /** Behind the head: where the frame's own buffers are noted, then those that it is copied into. */
 export const NOTES_FROM = 256;
 export const NOTES_TO = 384;
-/** Then the sets, and the records, of the flows that the next frames are probably of. */
+/** Then the hashes, and the records, of the flows that the next frames are probably of. */
 export const NOTES_FLOWS = 512;
-export const HEAD_ROOM_BYTES = 576;
+export const HEAD_ROOM_BYTES = 640;
 
 // A packet that is cut up.
 

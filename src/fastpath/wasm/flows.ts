@@ -11,6 +11,7 @@ import {
   FLOW_FROM,
   FLOW_PORTS,
   FLOW_RECORD_BYTES,
+  FLOW_SECOND,
   FLOW_SOURCE,
   FLOW_WAYS,
   CONNECTION_BYTES,
@@ -22,9 +23,9 @@ import {
   CONNECTION_STATE,
 } from '../layout';
 
-/** Where the set of a flow begins. */
+/** What leads to the sets of a flow. */
 @inline
-export function setOf(
+export function hashOfFlow(
   control: usize,
   source: i32,
   destination: i32,
@@ -32,7 +33,7 @@ export function setOf(
   macLo: i32,
   macHi: i32,
   from: i32,
-): usize {
+): u32 {
   let h: u32 =
     source * load<i32>(control, CONTROL_FLOW_SEEDS) +
     destination * load<i32>(control, CONTROL_FLOW_SEEDS + 4) +
@@ -44,8 +45,13 @@ export function setOf(
   h *= 0x85ebca6b;
   h ^= h >>> 13;
   h *= 0xc2b2ae35;
-  h ^= h >>> 16;
-  const set = <usize>(h >>> load<u32>(control, CONTROL_FLOW_SHIFT));
+  return h ^ (h >>> 16);
+}
+
+/** Where the set begins that a hash leads to. */
+@inline
+export function setOf(control: usize, hash: u32): usize {
+  const set = <usize>(hash >>> load<u32>(control, CONTROL_FLOW_SHIFT));
   return <usize>load<u32>(control, CONTROL_FLOWS) + set * (FLOW_WAYS * FLOW_RECORD_BYTES);
 }
 
@@ -59,14 +65,30 @@ export function findFlow(
   macHi: i32,
   from: i32,
 ): usize {
-  const set = setOf(control, source, destination, ports, macLo, macHi, from);
-  return findIn(control, set, source, destination, ports, macLo, macHi, from);
+  const hash = hashOfFlow(control, source, destination, ports, macLo, macHi, from);
+  return findBy(control, hash, source, destination, ports, macLo, macHi, from);
 }
 
-/** The same, in its set. */
-@inline
-export function findIn(
+/** The same by its hash. */
+export function findBy(
   control: usize,
+  hash: u32,
+  source: i32,
+  destination: i32,
+  ports: i32,
+  macLo: i32,
+  macHi: i32,
+  from: i32,
+): usize {
+  let at = findIn(setOf(control, hash), source, destination, ports, macLo, macHi, from);
+  if (at === 0)
+    at = findIn(setOf(control, hash * FLOW_SECOND), source, destination, ports, macLo, macHi, from);
+  return at !== 0 && load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
+}
+
+/** The record in one set, of whatever epoch; or 0. */
+@inline
+function findIn(
   set: usize,
   source: i32,
   destination: i32,
@@ -76,10 +98,8 @@ export function findIn(
   from: i32,
 ): usize {
   let at = set;
-  for (let i = 0; i < FLOW_WAYS; i++, at += FLOW_RECORD_BYTES) {
-    if (isOf(at, source, destination, ports, macLo, macHi, from))
-      return load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
-  }
+  for (let i = 0; i < FLOW_WAYS; i++, at += FLOW_RECORD_BYTES)
+    if (isOf(at, source, destination, ports, macLo, macHi, from)) return at;
   return 0;
 }
 

@@ -14,7 +14,7 @@ import {
   TOUCHED,
   USE_READ,
 } from '../layout';
-import { findIn, setOf } from './flows';
+import { findBy, hashOfFlow, setOf } from './flows';
 import { destinationOf, portsOf, protocolOf, sourceOf, toMacHiOf, toMacLoOf } from './frames';
 import { bufferOf, locate } from './memory';
 
@@ -41,8 +41,9 @@ export function touch(
 }
 
 /**
- * Flows and their connections: first all sets, then what is found in them. That is a guess, for the
- * guest can still change its frames: whoever uses it compares. `notes`: a word for each frame.
+ * Flows and their connections: first what is at the start of all sets, then what is found in them. That
+ * is a guess, for the guest can still change its frames: whoever uses it compares. `notes`: a word for
+ * each frame.
  */
 export function foresee(
   control: usize,
@@ -55,42 +56,46 @@ export function foresee(
 ): void {
   const tracker = <usize>load<u32>(control, CONTROL_TRACKER);
   const slot = load<i32>(sender, SENDER_SLOT) << 8;
+  for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
+    const at = headersAt(sender, descriptors, first + i, tail, depth);
+    let hash: u32 = 0;
+    if (at !== 0) {
+      const a = v128.load(at);
+      const b = v128.load(at, 16);
+      const c = v128.load(at, 32);
+      const from = slot | protocolOf(b);
+      hash = hashOfFlow(
+        control,
+        sourceOf(b),
+        destinationOf(b, c),
+        portsOf(c),
+        toMacLoOf(a),
+        toMacHiOf(a),
+        from,
+      );
+    }
+    store<u32>(notes + (<usize>i << 2), hash);
+  }
+  // Nothing but loads, so that as many as can be are under way together.
   let seen: u32 = 0;
   for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
+    const set = setOf(control, load<u32>(notes + (<usize>i << 2)));
+    seen ^= load<u32>(set) ^ load<u32>(set, FLOW_RECORD_BYTES);
+  }
+  for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
     const note = notes + (<usize>i << 2);
-    const at = headersAt(sender, descriptors, first + i, tail, depth);
+    const hash = load<u32>(note);
+    // Nothing but a record may be left in a note.
     store<u32>(note, 0);
+    const at = headersAt(sender, descriptors, first + i, tail, depth);
     if (at === 0) continue;
     const a = v128.load(at);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
     const from = slot | protocolOf(b);
-    const set = setOf(
+    const flow = findBy(
       control,
-      sourceOf(b),
-      destinationOf(b, c),
-      portsOf(c),
-      toMacLoOf(a),
-      toMacHiOf(a),
-      from,
-    );
-    store<u32>(note, <u32>set);
-    seen ^= load<u32>(set) ^ load<u32>(set, FLOW_RECORD_BYTES);
-  }
-  for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
-    const note = notes + (<usize>i << 2);
-    const set = <usize>load<u32>(note);
-    // Nothing but a record may be left in a note.
-    store<u32>(note, 0);
-    const at = headersAt(sender, descriptors, first + i, tail, depth);
-    if (set === 0 || at === 0) continue;
-    const a = v128.load(at);
-    const b = v128.load(at, 16);
-    const c = v128.load(at, 32);
-    const from = slot | protocolOf(b);
-    const flow = findIn(
-      control,
-      set,
+      hash,
       sourceOf(b),
       destinationOf(b, c),
       portsOf(c),

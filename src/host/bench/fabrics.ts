@@ -67,7 +67,6 @@ function vpc({ pairs, flows }: FabricSpec, clock: Clock, arena: Arena | null): M
   const { network } = new Region({
     ...{ clock, model: modelOf(pairs), seed: 1, ...(arena !== null && { arena }) },
     ...{
-      // Sets of four: at half as many records one flow in fourteen shares its set with four others.
       flows: 2 * connections,
       connections: 2 * connections,
       connectionsPerInstance: 2 * connections,

@@ -5,7 +5,7 @@ import { seeded } from '../../lib/testing-seed.ts';
 import { Headers } from '../../net/parse.ts';
 import { address6, buildPacket, type PacketSpec } from '../../net/testing-packets.ts';
 import { Decision } from './decision.ts';
-import { FlowTable, field, ways } from './flow-table.ts';
+import { FlowTable, field, secondFactor, ways } from './flow-table.ts';
 import { hashWords } from './hash.ts';
 
 function headersOf(spec: PacketSpec): Headers {
@@ -83,6 +83,30 @@ for (const [version, spec] of [
   [4, base],
   [6, base6],
 ] as const)
+  seeded(`half of a table of IPv${version} is used before a flow is given up`, (random) => {
+    const entries = 2048;
+    const table = new FlowTable(version, entries, random);
+    const flows = Array.from({ length: (entries * 9) / 10 }, (_, i) =>
+      headersOf({ ...spec, srcPort: 1 + i }),
+    );
+    const half = flows.slice(0, entries / 2);
+    const rest = flows.slice(entries / 2);
+    for (const [i, h] of half.entries()) table.keep(3, h, 5, decisionTo(i));
+    const places = half.map((h) => table.find(3, h, 5));
+    assert.equal(new Set(places).size, half.length);
+    for (const [i, at] of places.entries()) {
+      assert.equal(table.words[at + field.to], i);
+      assert.equal(table.ruleAt(at), `rule ${i}`);
+    }
+    for (const [i, h] of rest.entries()) table.keep(3, h, 5, decisionTo(half.length + i));
+    const lost = flows.filter((h) => table.find(3, h, 5) < 0);
+    assert.ok(lost.length < flows.length / 20, `${lost.length} were given up`);
+  });
+
+for (const [version, spec] of [
+  [4, base],
+  [6, base6],
+] as const)
   test(`who is told of the table finds a flow of IPv${version} in its words`, () => {
     const table = new FlowTable(version, 4096, new Prng(1));
     const { words, strideLog, shift, seeds } = table.describe();
@@ -93,9 +117,10 @@ for (const [version, spec] of [
       const key = [h.src, h.dst, ports, h.dstMacLo, h.dstMacHi, (3 << 8) | h.l4Protocol];
       if (version === 6) key.push(h.src0, h.src1, h.src2, h.dst0, h.dst1, h.dst2);
       const used = seeds.subarray(0, key.length);
-      const first = ((hashWords(Int32Array.from(key), 0, used) >>> shift) * ways) << strideLog;
+      const hash = hashWords(Int32Array.from(key), 0, used);
       const at = table.find(3, h, 5);
-      assert.ok(at >= first && at < first + (ways << strideLog));
+      const set = Math.floor(at / (ways << strideLog));
+      assert.ok(set === hash >>> shift || set === Math.imul(hash, secondFactor) >>> shift);
       assert.equal(words[at + field.ports], ports);
     }
   });

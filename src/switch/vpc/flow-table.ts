@@ -2,9 +2,11 @@
  * Decisions by flow: the whole way of a packet through the VPC, remembered under what it was decided
  * by. One look-up stands for all gates and routes together.
  *
- * Sets of four records in one array of integers; a full set gives up the record of an old policy, or
- * else one after the other. So a look-up compares four records at most, whoever sends what, and a
- * flood of new flows costs others a longer way, no more.
+ * Sets of four records in one array of integers, and two sets that a flow may be in. When both are
+ * full of what counts, a record that has room in its other set goes there; else one after the other is
+ * given up. So a look-up compares eight records at most, whoever sends what, and a flood of new flows
+ * costs others a longer way, no more. As long as half of the records are free nobody loses one; with a
+ * tenth of them free one flow in a hundred does.
  */
 import { type Arena, ordinaryArena } from '../../lib/arena.ts';
 import type { Prng } from '../../lib/prng.ts';
@@ -14,6 +16,9 @@ import type { Decision } from './decision.ts';
 import { spreadBits } from './hash.ts';
 
 export const ways = 4;
+
+/** A flow's second set is where this, times the hash, leads. */
+export const secondFactor = 0x9e37_79b1;
 
 /** Where things stand in a record; the key of IPv6 goes on behind them. */
 export const field = {
@@ -38,6 +43,10 @@ export const field = {
   destination0: 19,
 } as const;
 
+/** Words of the key, at the start of a record, and of the rest of it for IPv6. */
+const keyWords = 6;
+const restWords = 6;
+
 export const routedFlag = 4;
 
 /** Whether a frame is one that flow tables know: whole, with ports or none, opening nothing. */
@@ -49,12 +58,15 @@ export const isOrdinary = (h: Headers): boolean =>
   h.vlan < 0 &&
   !h.malformed;
 
-/** What it takes to find a record in the words of a table, as `#setOf` does. */
+/** What it takes to find a record in the words of a table, as `find` does. */
 export type FlowTableLayout = {
   /** From these words on records of `1 << strideLog` words. */
   readonly words: Int32Array;
   readonly strideLog: number;
-  /** The hash, shifted right by so many bits, is the number of a set of `ways` records. */
+  /**
+   * The hash, shifted right by so many bits, is the number of a set of `ways` records; times
+   * `secondFactor` that of the other one.
+   */
   readonly shift: number;
   /** Secret odd numbers, for source, destination, ports, MAC and sender; then for the rest of an IPv6 key. */
   readonly seeds: Int32Array;
@@ -104,18 +116,26 @@ export class FlowTable {
 
   /** Where the record of a frame's flow begins, decided at `epoch`; or -1. */
   find(slot: number, h: Headers, epoch: number): number {
-    const { words } = this;
-    const stride = this.#stride;
     const ports = (h.srcPort << 16) | h.dstPort;
     const from = (slot << 8) | h.l4Protocol;
-    let at = this.#setOf(h, ports, from);
-    for (const end = at + ways * stride; at < end; at += stride) {
+    const hash = this.#hash(h, ports, from);
+    let at = this.#findIn(this.#setOf(hash), h, ports, from);
+    if (at < 0) at = this.#findIn(this.#setOf(Math.imul(hash, secondFactor)), h, ports, from);
+    return at >= 0 && this.words[at + field.epoch] === epoch ? at : -1;
+  }
+
+  /** The same in the set that begins at `first`, of whatever epoch. */
+  #findIn(first: number, h: Headers, ports: number, from: number): number {
+    const { words } = this;
+    const stride = this.#stride;
+    const end = first + ways * stride;
+    for (let at = first; at < end; at += stride) {
       if (words[at + field.ports] !== ports || words[at] !== h.src) continue;
       if (words[at + field.destination] !== h.dst || words[at + field.from] !== from) continue;
       if (words[at + field.dstMacLo] !== h.dstMacLo) continue;
       if (words[at + field.dstMacHi] !== h.dstMacHi) continue;
       if (this.#isV6 && !this.#isSame6(at, h)) continue;
-      return words[at + field.epoch] === epoch ? at : -1;
+      return at;
     }
     return -1;
   }
@@ -155,39 +175,77 @@ export class FlowTable {
     return this.rules[at >>> this.#strideLog] as string | null;
   }
 
-  /** The flow's own record, else a free one, else one of an old policy, else the next victim. */
+  /** The flow's own record, else a free one or one of an old policy, else one that is given up. */
   #placeFor(h: Headers, ports: number, from: number, epoch: number): number {
-    const { words } = this;
-    const stride = this.#stride;
-    const first = this.#setOf(h, ports, from);
-    let place = -1;
-    for (let at = first; at < first + ways * stride; at += stride) {
-      if (
-        words[at] === h.src &&
-        words[at + field.ports] === ports &&
-        words[at + field.destination] === h.dst &&
-        words[at + field.from] === from &&
-        words[at + field.dstMacLo] === h.dstMacLo &&
-        words[at + field.dstMacHi] === h.dstMacHi &&
-        (!this.#isV6 || this.#isSame6(at, h))
-      )
-        return at;
-      if (place < 0 && words[at + field.epoch] !== epoch) place = at;
-    }
+    const hash = this.#hash(h, ports, from);
+    const first = this.#setOf(hash);
+    const second = this.#setOf(Math.imul(hash, secondFactor));
+    let place = this.#findIn(first, h, ports, from);
+    if (place < 0) place = this.#findIn(second, h, ports, from);
+    if (place < 0) place = this.#freeIn(first, epoch);
+    if (place < 0) place = this.#freeIn(second, epoch);
+    if (place < 0) place = this.#makeRoomIn(first, epoch);
+    if (place < 0) place = this.#makeRoomIn(second, epoch);
     if (place >= 0) return place;
     this.#victim = (this.#victim + 1) % ways;
-    return first + this.#victim * stride;
+    return first + this.#victim * this.#stride;
   }
 
-  /** Where the flow's set begins. */
-  #setOf(h: Headers, ports: number, from: number): number {
+  /** A record of a set that is of no use at `epoch`, or -1. */
+  #freeIn(first: number, epoch: number): number {
+    const stride = this.#stride;
+    const end = first + ways * stride;
+    for (let at = first; at < end; at += stride)
+      if (this.words[at + field.epoch] !== epoch) return at;
+    return -1;
+  }
+
+  /** Moves one record of a set to its other set, if that has room for one: where it was; or -1. */
+  #makeRoomIn(first: number, epoch: number): number {
+    const { words, rules } = this;
+    const stride = this.#stride;
+    const end = first + ways * stride;
+    for (let at = first; at < end; at += stride) {
+      const hash = this.#hashOfRecord(at);
+      const one = this.#setOf(hash);
+      const to = this.#freeIn(
+        one === first ? this.#setOf(Math.imul(hash, secondFactor)) : one,
+        epoch,
+      );
+      if (to < 0) continue;
+      words.copyWithin(to, at, at + stride);
+      rules[to >>> this.#strideLog] = rules[at >>> this.#strideLog] as string | null;
+      return at;
+    }
+    return -1;
+  }
+
+  /** Where the set begins that a hash leads to. */
+  #setOf(hash: number): number {
+    return (hash >>> this.#shift) * ways * this.#stride;
+  }
+
+  #hash(h: Headers, ports: number, from: number): number {
     let sum =
       Math.imul(h.src, this.#s0) +
       Math.imul(h.dst, this.#s1) +
       (Math.imul(ports, this.#s2) + Math.imul(h.dstMacLo, this.#s3)) +
       (Math.imul(h.dstMacHi, this.#s4) + Math.imul(from, this.#s5));
     if (this.#isV6) sum += this.#sum6(h);
-    return (spreadBits(sum | 0) >>> this.#shift) * ways * this.#stride;
+    return spreadBits(sum | 0);
+  }
+
+  /** The same of what a record is found by. */
+  #hashOfRecord(at: number): number {
+    const { words } = this;
+    const seeds = this.#seeds;
+    let sum = 0;
+    for (let i = 0; i < keyWords; i++)
+      sum += Math.imul(words[at + i] as number, seeds[i] as number);
+    if (this.#isV6)
+      for (let i = 0; i < restWords; i++)
+        sum += Math.imul(words[at + field.source0 + i] as number, seeds[keyWords + i] as number);
+    return spreadBits(sum | 0);
   }
 
   #sum6(h: Headers): number {
