@@ -116,12 +116,15 @@ import {
   toMacLoOf,
   withHeaderSum,
 } from './frames';
-import { keepMeta, sendLarge } from './large';
+import { sendLarge } from './large';
 import { bufferOf, copyShort, fold, locate } from './memory';
 import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
 import { copyPieces, copyRest, takeRest } from './pieces';
 import { nextEntry, push } from './rings';
 import { roomIn, write } from './trunks';
+
+/** Where a plain packet goes on whose meta descriptor was read. */
+let behindMeta: u32 = 0;
 
 /**
  * Sends `most` frames, and as many more as the last one is cut up into; returns how many. `control`
@@ -141,13 +144,14 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   const address = load<i32>(sender, SENDER_ADDRESS);
   const tail = load<u32>(ring, RING_TAIL);
   let index = load<u32>(ring, RING_HEAD);
+  behindMeta = index - 1;
   let bytesLeft = load<f64>(sender, PORT_BYTES_LEFT);
   let packetsLeft = load<f64>(sender, PORT_PACKETS_LEFT);
   let moved: f64 = 0;
   let sent = 0;
-  let extra = 0;
+  let limit = most;
   let stop = STOP_DONE;
-  for (; index !== tail && sent + extra < most; sent++) {
+  for (; index !== tail && sent < limit; sent++) {
     stop = STOP_OTHER;
     if ((sent & (TOUCHED - 1)) === 0) {
       if (sent === 0) touch(control, sender, descriptors, index, tail, depth);
@@ -156,32 +160,29 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     }
 
     // The descriptor, each word of which is read once.
-    let desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
-    let word0 = load<u32>(desc);
-    let word1 = load<u32>(desc, 4);
-    let shape = (word0 & TX_SHAPE) ^ (<u32>((index & depth) === 0) << DESC_PHASE_LSB);
-    let metas: u32 = 0;
+    const desc = descriptors + (<usize>(index & (depth - 1)) << DESCRIPTOR_LOG);
+    const word0 = load<u32>(desc);
+    const word1 = load<u32>(desc, 4);
+    const shape = (word0 & TX_SHAPE) ^ (<u32>((index & depth) === 0) << DESC_PHASE_LSB);
     if ((shape & ~<u32>TX_LAST) !== <u32>TX_FIRST || (word1 & TX_TSO) !== 0) {
-      store<f64>(sender, bytesLeft, PORT_BYTES_LEFT);
-      store<f64>(sender, packetsLeft, PORT_PACKETS_LEFT);
-      const large = sendLarge(control, sender, index, now);
-      if (large !== 0) {
+      if (index !== behindMeta) {
+        store<f64>(sender, bytesLeft, PORT_BYTES_LEFT);
+        store<f64>(sender, packetsLeft, PORT_PACKETS_LEFT);
+        const large = sendLarge(control, sender, index, now);
         bytesLeft = load<f64>(sender, PORT_BYTES_LEFT);
         packetsLeft = load<f64>(sender, PORT_PACKETS_LEFT);
-        index += large & 0xff;
-        extra += <i32>(large >>> 8) - 1;
+        stop = load<i32>(control, CONTROL_STOP);
+        if (stop === STOP_META) {
+          behindMeta = ++index;
+          sent--;
+        } else {
+          if (large === 0) break;
+          index += large & 0xff;
+          limit -= <i32>(large >>> 8) - 1;
+        }
         stop = STOP_DONE;
         continue;
       }
-      stop = load<i32>(control, CONTROL_STOP);
-      if (stop !== STOP_META) break;
-      // A plain packet behind a meta descriptor.
-      stop = STOP_OTHER;
-      metas = 1;
-      desc = descriptors + (<usize>((index + 1) & (depth - 1)) << DESCRIPTOR_LOG);
-      word0 = load<u32>(desc);
-      word1 = load<u32>(desc, 4);
-      shape = (word0 & TX_SHAPE) ^ (<u32>(((index + 1) & depth) === 0) << DESC_PHASE_LSB);
       if ((shape & ~<u32>TX_LAST) !== 0 || (word1 & TX_TSO) !== 0) break;
     }
     let length = <i32>(word0 & 0xffff);
@@ -195,7 +196,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       pieces = head + NOTES_FROM;
       store<u32>(pieces, <u32>from, BUFFER_AT);
       store<i32>(pieces, length, BUFFER_LENGTH);
-      count = takeRest(sender, descriptors, depth, index + metas, tail, pieces);
+      count = takeRest(sender, descriptors, depth, index, tail, pieces);
       if (count === 0) break;
       length = load<i32>(pieces, PACKET_LENGTH);
       wants = load<u32>(pieces, PACKET_WANTS);
@@ -318,8 +319,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       if (length > FRONT_BYTES)
         copyRest(to + FRONT_BYTES, from, pieces, FRONT_BYTES, length - FRONT_BYTES);
     }
-    index += count + metas;
-    if (metas !== 0) keepMeta(sender);
+    index += count;
     if (completesAll || (wants & TX_COMP_REQ) !== 0) {
       const entry = nextEntry(ring);
       store<u32>(entry, load<u32>(ring, RING_INDEX) | (index << 16), 4);
@@ -334,6 +334,8 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     moved += bytes;
     stop = STOP_DONE;
   }
+  // A packet that is not sent begins with its meta descriptor.
+  if (index === behindMeta) index--;
   store<u32>(ring, index, RING_HEAD);
   store<f64>(sender, bytesLeft, PORT_BYTES_LEFT);
   store<f64>(sender, packetsLeft, PORT_PACKETS_LEFT);
@@ -342,7 +344,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
   store<i32>(ring, load<i32>(ring, RING_FRAMES) + sent, RING_FRAMES);
   store<f64>(ring, load<f64>(ring, RING_BYTES_MOVED) + moved, RING_BYTES_MOVED);
   store<i32>(control, stop, CONTROL_STOP);
-  return sent + extra;
+  return sent + most - limit;
 }
 
 /** Whether a flow's packets are delivered, and both its sides are as they were when that was decided. */

@@ -134,7 +134,9 @@ function takePacket(control: usize, sender: usize, ring: usize, first: u32, note
     if (note === notes) {
       const word1 = load<u32>(desc, 4);
       if ((word1 & TX_TSO) === 0) {
-        if (index !== first) store<i32>(control, STOP_META, CONTROL_STOP);
+        if (index === first) return 0;
+        keepMeta(sender);
+        store<i32>(control, STOP_META, CONTROL_STOP);
         return 0;
       }
       const high = (word0 >>> TX_REQ_ID_HI_LSB) & 0x3f;
@@ -160,8 +162,12 @@ function takeMeta(word0: u32, word2: u32): void {
   l3l4Bytes = <i32>((word2 & META_L3_MASK) + (((word2 >>> META_L4_LSB) & META_L4_MASK) << 2));
 }
 
-/** What was read of a meta descriptor holds for what comes behind this packet, too. */
-export function keepMeta(sender: usize): void {
+/**
+ * What was read of a meta descriptor holds for what comes behind it. Where its packet is not sent here,
+ * the TypeScript path reads it once more.
+ */
+@inline
+function keepMeta(sender: usize): void {
   store<i32>(sender, mss, SENDER_MSS);
   store<i32>(sender, l3l4Bytes, SENDER_L3L4_BYTES);
 }
