@@ -143,7 +143,7 @@ export class FastPath implements BurstPath {
     while (this.#admit(port));
     const only = this.#count === 1 ? (this.#lent[0] as Receiver) : null;
     this.#takeBack();
-    if (only !== null && only.loan.frames === sent) {
+    if (only !== null && sent > 0 && only.loan.frames === sent) {
       block.usualKey = only.key;
       block.usualRing = only.ringCount === 1 ? (only.rings[0] as RingBlock).loan.index : -1;
     } else block.usualKey = -1;

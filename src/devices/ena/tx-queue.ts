@@ -56,8 +56,8 @@ const TSO_EN = bit(D.tso_en);
 const L3_CSUM_EN = bit(D.l3_csum_en);
 const L4_CSUM_EN = bit(D.l4_csum_en);
 const L4_CSUM_PARTIAL = bit(D.l4_csum_partial);
-/** Fewer are not worth a burst, unless they are to be cut up. */
-const leastBurst = 4;
+/** A lone one goes sooner by itself, unless it is to be cut up. */
+const leastBurst = 2;
 /** As much of each frame as is copied before it is judged: every header fits. */
 const headBytes = 128;
 export type TxQueueShape = SubmissionQueueShape & {
