@@ -127,6 +127,13 @@ const pairs: readonly Pair[] = [
       ],
     ),
   ),
+  ...['', '.1500'].map(
+    (suffix): Pair => [
+      ...([`workers.2${suffix}`, `limit.workers.2${suffix}`] as const),
+      `two workers, half across, to two processes, ${suffix === '' ? 64 : 1500} B`,
+      'limit',
+    ],
+  ),
   ...guestFigures.flatMap(([metric, title]) =>
     guestPeers.map(
       (nic): Pair => [

@@ -150,6 +150,7 @@ export const targets: readonly Target[] = [
     id: 'workers/1',
     ...{ goal: 'two workers', peer: 'our one worker', must: 1.5, aim: 1.8, by: 'more' },
     measure: pick('workers.2', 'workers.1'),
+    beside: { who: 'two processes', measure: pick('limit.workers.2', 'workers.1') },
   },
   {
     id: 'path.p99/p50',
