@@ -44,7 +44,11 @@ export class Dataplane {
   private constructor(config: DataplaneConfig) {
     tuneEngine();
     const { functions } = config;
-    const homes = placeFunctions(functions, config.workers ?? 1);
+    const homes = placeFunctions(
+      functions,
+      config.workers ?? 1,
+      'vpc' in config ? config.vpc : null,
+    );
     const count = Math.max(0, ...homes) + 1;
     const { lines, close } = createTrunkLines(count);
     this.#homes = new Map(functions.map(({ name }, i) => [name, homes[i] ?? 0]));
