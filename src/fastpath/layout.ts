@@ -286,8 +286,9 @@ export const PACKET_WANTS = 12;
 /** Behind the head: where the frame's own buffers are noted, then those that it is copied into. */
 export const NOTES_FROM = 256;
 export const NOTES_TO = 384;
-/** Then the hashes, and the records, of the flows that the next frames are probably of. */
+/** Then the hashes, and the records, of the flows that the next frames are probably of; and those frames. */
 export const NOTES_FLOWS = 512;
+export const NOTES_PLACES = 576;
 export const HEAD_ROOM_BYTES = 640;
 
 // A packet that is cut up.

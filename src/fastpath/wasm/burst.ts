@@ -90,7 +90,7 @@ import {
   UNKNOWN,
   USE_READ,
 } from '../layout';
-import { findFlow, isOf, isSteady, prolong } from './flows';
+import { counts, findFlow, isOf, isSteady, prolong } from './flows';
 import { foresee, touch } from './foresight';
 import {
   checkL4,
@@ -236,7 +236,11 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
       const slot = load<i32>(sender, SENDER_SLOT);
       const who = (slot << 8) | protocol;
       flow = <usize>load<u32>(head + ((<usize>sent & (TOUCHED - 1)) << 2), NOTES_FLOWS);
-      if (flow === 0 || !isOf(flow, source, destination, ports, toMacLo, toMacHi, who))
+      if (
+        flow === 0 ||
+        !counts(control, flow) ||
+        !isOf(flow, source, destination, ports, toMacLo, toMacHi, who)
+      )
         flow = findFlow(control, source, destination, ports, toMacLo, toMacHi, who);
       if (flow === 0 || !isOpen(control, flow, slot, now)) break;
       key = load<u32>(flow, FLOW_TO);

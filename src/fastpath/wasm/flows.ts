@@ -66,24 +66,32 @@ export function findFlow(
   from: i32,
 ): usize {
   const hash = hashOfFlow(control, source, destination, ports, macLo, macHi, from);
-  return findBy(control, hash, source, destination, ports, macLo, macHi, from);
-}
-
-/** The same by its hash. */
-export function findBy(
-  control: usize,
-  hash: u32,
-  source: i32,
-  destination: i32,
-  ports: i32,
-  macLo: i32,
-  macHi: i32,
-  from: i32,
-): usize {
   let at = findIn(setOf(control, hash), source, destination, ports, macLo, macHi, from);
   if (at === 0)
     at = findIn(setOf(control, hash * FLOW_SECOND), source, destination, ports, macLo, macHi, from);
-  return at !== 0 && load<i32>(at, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH) ? at : 0;
+  return at !== 0 && counts(control, at) ? at : 0;
+}
+
+/** Whether a record was decided in this epoch. */
+@inline
+export function counts(control: usize, flow: usize): bool {
+  return load<i32>(flow, FLOW_EPOCH) === load<i32>(control, CONTROL_EPOCH);
+}
+
+/** A record that is probably a flow's, of whatever epoch; or 0. */
+@inline
+export function guess(control: usize, hash: u32, source: i32, ports: i32): usize {
+  let at = guessIn(setOf(control, hash), source, ports);
+  if (at === 0) at = guessIn(setOf(control, hash * FLOW_SECOND), source, ports);
+  return at;
+}
+
+@inline
+function guessIn(set: usize, source: i32, ports: i32): usize {
+  let at = set;
+  for (let i = 0; i < FLOW_WAYS; i++, at += FLOW_RECORD_BYTES)
+    if (load<i32>(at, FLOW_PORTS) === ports && load<i32>(at, FLOW_SOURCE) === source) return at;
+  return 0;
 }
 
 /** The record in one set, of whatever epoch; or 0. */

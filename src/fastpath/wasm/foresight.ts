@@ -10,16 +10,23 @@ import {
   FLOW_RECORD_BYTES,
   FLOW_SLOT_A,
   FLOW_SLOT_B,
+  NOTES_FLOWS,
+  NOTES_PLACES,
   SENDER_SLOT,
   TOUCHED,
   USE_READ,
 } from '../layout';
-import { findBy, hashOfFlow, setOf } from './flows';
-import { destinationOf, portsOf, protocolOf, sourceOf, toMacHiOf, toMacLoOf } from './frames';
+import { guess, hashOfFlow, setOf } from './flows';
+import {
+  destinationAt,
+  keyBytes,
+  portsAt,
+  protocolAt,
+  sourceAt,
+  toMacHiAt,
+  toMacLoAt,
+} from './frames';
 import { bufferOf, locate } from './memory';
-
-/** What a flow is known by lies in these. */
-const keyBytes: i32 = 48;
 
 /** The first bytes of frames, which another core has written. */
 export function touch(
@@ -42,8 +49,8 @@ export function touch(
 
 /**
  * Flows and their connections: first what is at the start of all sets, then what is found in them. That
- * is a guess, for the guest can still change its frames: whoever uses it compares. `notes`: a word for
- * each frame.
+ * is a guess, by two words of the key, and the guest can still change its frames: whoever uses it
+ * compares. `notes`: a word for each frame, then another one.
  */
 export function foresee(
   control: usize,
@@ -57,24 +64,22 @@ export function foresee(
   const tracker = <usize>load<u32>(control, CONTROL_TRACKER);
   const slot = load<i32>(sender, SENDER_SLOT) << 8;
   for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
+    const note = notes + (<usize>i << 2);
     const at = headersAt(sender, descriptors, first + i, tail, depth);
-    let hash: u32 = 0;
-    if (at !== 0) {
-      const a = v128.load(at);
-      const b = v128.load(at, 16);
-      const c = v128.load(at, 32);
-      const from = slot | protocolOf(b);
-      hash = hashOfFlow(
-        control,
-        sourceOf(b),
-        destinationOf(b, c),
-        portsOf(c),
-        toMacLoOf(a),
-        toMacHiOf(a),
-        from,
-      );
-    }
-    store<u32>(notes + (<usize>i << 2), hash);
+    store<u32>(note, <u32>at, NOTES_PLACES - NOTES_FLOWS);
+    const hash =
+      at === 0
+        ? 0
+        : hashOfFlow(
+            control,
+            sourceAt(at),
+            destinationAt(at),
+            portsAt(at),
+            toMacLoAt(at),
+            toMacHiAt(at),
+            slot | <i32>protocolAt(at),
+          );
+    store<u32>(note, hash);
   }
   // Nothing but loads, so that as many as can be are under way together.
   let seen: u32 = 0;
@@ -85,24 +90,9 @@ export function foresee(
   for (let i: u32 = 0; i < <u32>TOUCHED; i++) {
     const note = notes + (<usize>i << 2);
     const hash = load<u32>(note);
+    const at = <usize>load<u32>(note, NOTES_PLACES - NOTES_FLOWS);
     // Nothing but a record may be left in a note.
-    store<u32>(note, 0);
-    const at = headersAt(sender, descriptors, first + i, tail, depth);
-    if (at === 0) continue;
-    const a = v128.load(at);
-    const b = v128.load(at, 16);
-    const c = v128.load(at, 32);
-    const from = slot | protocolOf(b);
-    const flow = findBy(
-      control,
-      hash,
-      sourceOf(b),
-      destinationOf(b, c),
-      portsOf(c),
-      toMacLoOf(a),
-      toMacHiOf(a),
-      from,
-    );
+    const flow = at === 0 ? <usize>0 : guess(control, hash, sourceAt(at), portsAt(at));
     store<u32>(note, <u32>flow);
     if (flow === 0) continue;
     const slotA = load<i32>(flow, FLOW_SLOT_A);

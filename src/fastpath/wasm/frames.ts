@@ -81,11 +81,6 @@ export function portsOf(c: v128): i32 {
 }
 
 @inline
-export function protocolOf(b: v128): i32 {
-  return <i32>(low(b) >>> 56);
-}
-
-@inline
 export function toMacHiOf(a: v128): i32 {
   return <i32>bswap<u16>(<u16>low(a));
 }
@@ -103,6 +98,39 @@ export function fromMacHiOf(a: v128): i32 {
 @inline
 export function fromMacLoOf(a: v128): i32 {
   return <i32>bswap<u32>(<u32>high(a));
+}
+
+/** The same of a frame that was not read yet, for a guess; all of it lies in its first bytes. */
+export const keyBytes: i32 = l4At + 4;
+
+@inline
+export function sourceAt(frame: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(frame, 26));
+}
+
+@inline
+export function destinationAt(frame: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(frame, 30));
+}
+
+@inline
+export function portsAt(frame: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(frame, 34));
+}
+
+@inline
+export function protocolAt(frame: usize): u8 {
+  return load<u8>(frame, 23);
+}
+
+@inline
+export function toMacHiAt(frame: usize): i32 {
+  return <i32>bswap<u16>(load<u16>(frame));
+}
+
+@inline
+export function toMacLoAt(frame: usize): i32 {
+  return <i32>bswap<u32>(load<u32>(frame, 2));
 }
 
 /** What a hash is made of: addresses and ports, as they lie in memory. */
