@@ -1,4 +1,5 @@
 /** Several switches in one thread, joined by trunks: for tests, in virtual time. */
+import { type Timer, VirtualClock } from '../../lib/clock.ts';
 import type { Switch } from '../switch.ts';
 import { type RingPlace, ringHeadBytes } from './frame-ring.ts';
 import { Trunk } from './trunk.ts';
@@ -23,5 +24,23 @@ export function pump(switches: readonly Switch[]): void {
     moved = false;
     for (const one of switches)
       for (const trunk of one.trunks) if (one.receive(trunk, 7) > 0) moved = true;
+  }
+}
+
+/** Time for switches with trunks between them: what a timer lets go has crossed before the next one runs. */
+export class CrossingClock extends VirtualClock {
+  readonly #switches: readonly Switch[];
+
+  /** Those that there will be. */
+  constructor(switches: readonly Switch[]) {
+    super();
+    this.#switches = switches;
+  }
+
+  override after(delayNs: number, action: () => void): Timer {
+    return super.after(delayNs, () => {
+      action();
+      pump(this.#switches);
+    });
   }
 }

@@ -1,7 +1,7 @@
-// Several switches with a trunk between them do what one switch with all their ports does.
+// Several switches with a trunk between them do what one switch with all their ports does, when rings
+// are read before anything else happens.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { VirtualClock } from '../../lib/clock.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { seeded } from '../../lib/testing-seed.ts';
 import { checksum } from '../../net/frame.ts';
@@ -12,7 +12,7 @@ import type { PortOptions } from '../port.ts';
 import { Switch } from '../switch.ts';
 import { VerdictTap } from '../tap-verdicts.ts';
 import { TestEndpoint } from '../testing-endpoint.ts';
-import { makeTrunks, pump } from './testing-trunks.ts';
+import { CrossingClock, makeTrunks, pump } from './testing-trunks.ts';
 
 const mac = (n: number): number => 0x02_00_00_00_00_00 + n;
 const macBytes = (n: number): number[] => [2, 0, 0, 0, 0, n];
@@ -20,15 +20,17 @@ const broadcast = [255, 255, 255, 255, 255, 255];
 
 /** Ports on so many switches, by turns; `ends` are in the order of the ports. */
 class Fabric {
-  readonly clock = new VirtualClock();
-  readonly switches: Switch[];
+  readonly switches: Switch[] = [];
+  readonly clock = new CrossingClock(this.switches);
   readonly ends: TestEndpoint[];
 
   constructor(count: number, ports: readonly Omit<PortOptions, 'name'>[], capacityBytes?: number) {
     const trunks = makeTrunks(count, capacityBytes);
-    this.switches = trunks.map(() => new Switch({ clock: this.clock }));
-    for (const [i, one] of this.switches.entries())
-      for (const trunk of trunks[i] ?? []) if (trunk !== null) one.trunks.push(trunk);
+    for (const mine of trunks) {
+      const one = new Switch({ clock: this.clock });
+      one.trunks.push(...mine.filter((trunk) => trunk !== null));
+      this.switches.push(one);
+    }
     this.ends = ports.map((options, n) => {
       const home = n % count;
       const [end] = this.switches.flatMap((one, i) => {
@@ -122,7 +124,8 @@ seeded('the same frames, sums and counts at each port, whatever is sent when', (
 
 seeded('the same with allowances at both ends, and ENA Express', (random) => {
   const slow = { baselineBps: 3e8, burstBps: 1e9, creditBits: 1e5 };
-  const limits = { in: slow, out: slow, flowBps: 5e8, packetsPerSecond: 20_000, queueMs: 5 };
+  const flow = { flowBps: 5e7, expressFlowBps: 1e8 };
+  const limits = { in: slow, out: slow, ...flow, packetsPerSecond: 20_000, queueMs: 5 };
   compare(
     random,
     () =>
@@ -162,6 +165,24 @@ test('a trunk that is full drops, and that is counted at the sender', () => {
   assert.equal(b.received.length, carried);
   assert.equal(fabric.counters()[0]?.['tx_queueFull'], 40 - carried);
   assert.equal(a.send(bytes), R.queued);
+});
+
+test('a frame meets its receiver as that is when it leaves the ring, in the order of its sender', () => {
+  const fabric = new Fabric(2, [{ mac: mac(1) }, { mac: mac(2) }]);
+  const [a, b] = fabric.ends as [TestEndpoint, TestEndpoint];
+  const frame = (n: number, dstMac = macBytes(2)): Uint8Array =>
+    buildPacket({ srcMac: macBytes(1), dstMac, payload: new Uint8Array([n]) });
+  const sent = [frame(0), frame(1, broadcast), frame(2)];
+  b.port.setLink(false);
+  for (const bytes of sent) assert.equal(a.send(bytes), R.queued);
+  b.port.setLink(true);
+  pump(fabric.switches);
+  assert.deepEqual(b.received, sent);
+  a.send(frame(3));
+  b.port.setLink(false);
+  pump(fabric.switches);
+  assert.deepEqual(b.received, sent);
+  assert.equal(fabric.counters()[1]?.['rx_linkDown'], 1);
 });
 
 test('whoever watches hears of a frame once where it was sent, and again where it was lost', () => {
