@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "slices.h"
+#include "wanted.h"
 
 enum { PORT = 5201, BATCH = 64, CHUNK = 128 << 10 };
 
@@ -20,7 +21,7 @@ static const char *from_space, *to_space;
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static size_t payload;
 static int is_tcp;
-static volatile int is_wanted, is_listening;
+static volatile int is_listening;
 static volatile uint64_t arrived;
 
 static void fail(const char *what) {
@@ -75,7 +76,7 @@ static void *sender(void *unused) {
   if (connect(s, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
   prepare(messages, parts, buffer);
   for (;;) {
-    while (!is_wanted) usleep(200);
+    sleep_until_wanted();
     ssize_t sent = is_tcp ? write(s, buffer, CHUNK) : sendmmsg(s, messages, BATCH, 0);
     if (sent < 0 && is_tcp) break;
   }
@@ -84,7 +85,7 @@ static void *sender(void *unused) {
 
 /* Messages that arrived; of a stream, bytes. */
 static struct slice run(uint64_t ns) {
-  is_wanted = 1;
+  want();
   usleep(20000);
   uint64_t before = arrived, begin = now_ns(CLOCK_MONOTONIC);
   usleep((useconds_t)(ns / 1000));
@@ -104,6 +105,7 @@ int main(int argc, char **argv) {
   is_tcp = strcmp(argv[4], "tcp") == 0;
   payload = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
   if (payload > 2048) return 2;
+  nobody_is_wanted();
   if (pthread_create(&threads[0], NULL, receiver, NULL) != 0) return 1;
   if (pthread_create(&threads[1], NULL, sender, NULL) != 0) return 1;
   while (!is_listening) usleep(1000);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "slices.h"
+#include "wanted.h"
 
 enum { LOOK_EVERY = 64 };
 
@@ -47,14 +48,11 @@ static void on_core(int core) {
   sched_setaffinity(0, sizeof set, &set);
 }
 
-/* The other side spins only while it is asked: it must cost nothing between two slices. */
-static volatile int is_wanted;
-
 static void *line_peer(void *unused) {
   (void)unused;
   on_core(1);
   for (;;) {
-    while (!is_wanted) usleep(200);
+    sleep_until_wanted();
     uint32_t seen = lines.back;
     while (is_wanted) {
       uint32_t there = __atomic_load_n(&lines.there, __ATOMIC_ACQUIRE);
@@ -65,7 +63,7 @@ static void *line_peer(void *unused) {
 }
 
 static struct slice line_trips(uint64_t ns) {
-  is_wanted = 1;
+  want();
   uint64_t begin = now_ns(CLOCK_MONOTONIC), count = 0, now;
   do {
     for (int i = 0; i < LOOK_EVERY; i++, count++) {
@@ -95,7 +93,7 @@ static void *echo_peer(void *unused) {
   (void)unused;
   on_core(1);
   for (;;) {
-    if (is_spinning) while (!is_wanted) usleep(200);
+    if (is_spinning) sleep_until_wanted();
     uint8_t buffer[64];
     ssize_t got = read(question_fd, buffer, message);
     if (got == (ssize_t)message) transfer(answer_fd, 1, message);
@@ -104,7 +102,7 @@ static void *echo_peer(void *unused) {
 }
 
 static struct slice echo_trips(uint64_t ns) {
-  is_wanted = 1;
+  want();
   uint64_t begin = now_ns(CLOCK_MONOTONIC), count = 0, now;
   do {
     for (int i = 0; i < LOOK_EVERY; i++, count++) {
@@ -120,6 +118,7 @@ static struct slice echo_trips(uint64_t ns) {
 static int with_peer(void *(*peer)(void *), work run) {
   pthread_t thread;
   if (sysconf(_SC_NPROCESSORS_ONLN) < 2) return 3;
+  nobody_is_wanted();
   on_core(0);
   if (pthread_create(&thread, NULL, peer, NULL) != 0) return 1;
   return serve(run);
