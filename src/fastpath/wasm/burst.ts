@@ -54,7 +54,6 @@ import {
   RING_DESCRIPTORS,
   RING_FRAMES,
   RING_HEAD,
-  RING_INDEX,
   RING_TAIL,
   RX_IPV4,
   RX_L3_ERROR,
@@ -83,14 +82,12 @@ import {
   TX_L4_CSUM,
   TX_L4_PARTIAL,
   TX_LAST,
-  TX_REQ_ID_HI_LSB,
-  TX_REQ_ID_LO_LSB,
   TX_SHAPE,
   TX_TSO,
   UNKNOWN,
   USE_READ,
 } from '../layout';
-import { counts, findFlow, isOf, isSteady, prolong } from './flows';
+import { counts, findFlow, isOf, isSteady, prolongBoth } from './flows';
 import { foresee, touch } from './foresight';
 import {
   checkL4,
@@ -118,9 +115,9 @@ import {
 } from './frames';
 import { sendLarge } from './large';
 import { bufferOf, copyShort, fold, locate } from './memory';
-import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
+import { mayReceive, hashOf, ringOf, takeBuffers, fill, account, spend } from './receivers';
 import { copyPieces, copyRest, takeRest } from './pieces';
-import { nextEntry, push } from './rings';
+import { completeSent, requestIdOf } from './rings';
 import { roomIn, write } from './trunks';
 
 /** Where a plain packet goes on whose meta descriptor was read. */
@@ -285,11 +282,7 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
 
     // Nothing is in the way: from here on the frame is sent.
     if (routes) {
-      const tracker = <usize>load<u32>(control, CONTROL_TRACKER);
-      const slotA = load<i32>(flow, FLOW_SLOT_A);
-      const slotB = load<i32>(flow, FLOW_SLOT_B);
-      if (slotA >= 0) prolong(tracker, slotA, now);
-      if (slotB >= 0) prolong(tracker, slotB, now);
+      prolongBoth(control, flow, now);
       if (trunk === 0 && (load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0) a = readdressed(a, receiver);
     }
     let facts = 0;
@@ -314,7 +307,8 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
     } else if (trunk === 0) status |= checkL4(b, c, d, from, pieces, end, protocol);
     if (trunk === 0) {
       fill(into, head, from, pieces, length, buffers, status, hash, head + NOTES_TO, a, b, c, d);
-      account(receiver, into, length);
+      spend(receiver, length, 1);
+      account(receiver, into, length, 1);
     } else {
       const ends = load<u32>(receiver, RECEIVER_PORT) | (load<u32>(sender, SENDER_PORT) << 16);
       write(trunk, record, length, min(length, HEAD_BYTES), facts, ends);
@@ -324,12 +318,8 @@ export function run(control: usize, sender: usize, most: i32, now: f64): i32 {
         copyRest(to + FRONT_BYTES, from, pieces, FRONT_BYTES, length - FRONT_BYTES);
     }
     index += count;
-    if (completesAll || (wants & TX_COMP_REQ) !== 0) {
-      const entry = nextEntry(ring);
-      store<u32>(entry, load<u32>(ring, RING_INDEX) | (index << 16), 4);
-      const high = (word0 >>> TX_REQ_ID_HI_LSB) & 0x3f;
-      push(ring, entry, (high << 10) | (word1 >>> TX_REQ_ID_LO_LSB));
-    }
+    if (completesAll || (wants & TX_COMP_REQ) !== 0)
+      completeSent(ring, requestIdOf(word0, word1), index);
 
     // What it cost.
     const bytes = <f64>length;

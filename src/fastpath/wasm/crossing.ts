@@ -81,7 +81,7 @@ import {
   toMacHiOf,
   toMacLoOf,
 } from './frames';
-import { mayReceive, hashOf, ringOf, takeBuffers, fill, account } from './receivers';
+import { mayReceive, hashOf, ringOf, takeBuffers, fill, account, spend } from './receivers';
 import { cut, plan, readLarge } from './segments';
 import { recordAt, unitsOf } from './trunks';
 
@@ -207,7 +207,8 @@ export function receive(control: usize, trunk: usize, most: i32, now: f64): i32 
     else if ((facts & FACT_L4_WRONG) !== 0) status |= RX_L4_CHECKED | RX_L4_ERROR;
     else status |= checkL4(b, c, d, frame, 0, end, protocol);
     fill(into, head, frame, 0, length, buffers, status, hash, notes, a, b, c, d);
-    account(receiver, into, length);
+    spend(receiver, length, 1);
+    account(receiver, into, length, 1);
   }
   store<u32>(trunk, at, TRUNK_HEAD);
   store<i32>(control, stop, CONTROL_STOP);

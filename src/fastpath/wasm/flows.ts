@@ -4,6 +4,7 @@ import {
   CONTROL_FLOW_SEEDS,
   CONTROL_FLOW_SHIFT,
   CONTROL_FLOWS,
+  CONTROL_TRACKER,
   FLOW_DESTINATION,
   FLOW_DST_MAC_HI,
   FLOW_DST_MAC_LO,
@@ -12,6 +13,8 @@ import {
   FLOW_PORTS,
   FLOW_RECORD_BYTES,
   FLOW_SECOND,
+  FLOW_SLOT_A,
+  FLOW_SLOT_B,
   FLOW_SOURCE,
   FLOW_WAYS,
   CONNECTION_BYTES,
@@ -148,4 +151,14 @@ export function isSteady(tracker: usize, slot: i32, generation: i32, outward: bo
 export function prolong(tracker: usize, slot: i32, now: f64): void {
   const at = tracker + <usize>slot * CONNECTION_BYTES;
   store<f64>(at, now + load<f64>(at, CONNECTION_IDLE), CONNECTION_END);
+}
+
+/** Both ends of a flow's connection, where they are tracked. */
+@inline
+export function prolongBoth(control: usize, flow: usize, now: f64): void {
+  const tracker = <usize>load<u32>(control, CONTROL_TRACKER);
+  const slotA = load<i32>(flow, FLOW_SLOT_A);
+  const slotB = load<i32>(flow, FLOW_SLOT_B);
+  if (slotA >= 0) prolong(tracker, slotA, now);
+  if (slotB >= 0) prolong(tracker, slotB, now);
 }

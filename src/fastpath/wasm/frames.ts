@@ -20,7 +20,7 @@ export const tcpSyn: u32 = 0x02;
 export const tcpFinRst: u32 = 0x05;
 
 /** Type 0x0800, version 4, a header of five words: bytes 12 to 14, as they lie in memory. */
-const plainIpv4: u64 = 0x45_0008;
+export const plainIpv4: u64 = 0x45_0008;
 
 /** Eight of its bytes. */
 @inline

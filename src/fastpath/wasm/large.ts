@@ -14,12 +14,9 @@ import {
   CONTROL_RECEIVERS,
   CONTROL_ROUTES,
   CONTROL_STOP,
-  CONTROL_TRACKER,
   DESCRIPTOR_LOG,
   DESC_PHASE_LSB,
   FLOW_PLACE,
-  FLOW_SLOT_A,
-  FLOW_SLOT_B,
   FLOW_TO,
   HEAD_BYTES,
   L2_BYTES,
@@ -46,7 +43,6 @@ import {
   RING_BYTES_MOVED,
   RING_DEPTH,
   RING_DESCRIPTORS,
-  RING_INDEX,
   RING_TAIL,
   SENDER_ADDRESS,
   SENDER_COMPLETES_ALL,
@@ -68,15 +64,13 @@ import {
   TX_FIRST,
   TX_LAST,
   TX_META,
-  TX_REQ_ID_HI_LSB,
-  TX_REQ_ID_LO_LSB,
   TX_SHAPE,
   TX_TSO,
   UNKNOWN,
   USE_READ,
 } from '../layout';
 import { isOpen, ownerOf } from './burst';
-import { findFlow, prolong } from './flows';
+import { findFlow, prolongBoth } from './flows';
 import {
   destinationOf,
   fromMacHiOf,
@@ -93,9 +87,9 @@ import {
 } from './frames';
 import { bufferOf, copyShort, locate } from './memory';
 import { copyPieces } from './pieces';
-import { hashOf, mayReceive, ringOf } from './receivers';
-import { nextEntry, push } from './rings';
-import { cut, payloadOf, plan, readLarge, spend, wireFrames } from './segments';
+import { hashOf, mayReceive, ringOf, spend } from './receivers';
+import { completeSent, requestIdOf } from './rings';
+import { cut, payloadOf, plan, readLarge, wireFrames } from './segments';
 import { roomIn, write } from './trunks';
 
 /** What `takePacket` has read. */
@@ -139,8 +133,7 @@ function takePacket(control: usize, sender: usize, ring: usize, first: u32, note
         store<i32>(control, STOP_META, CONTROL_STOP);
         return 0;
       }
-      const high = (word0 >>> TX_REQ_ID_HI_LSB) & 0x3f;
-      requestId = (high << 10) | (word1 >>> TX_REQ_ID_LO_LSB);
+      requestId = requestIdOf(word0, word1);
     }
     const part = <i32>(word0 & 0xffff);
     const at = locate(sender, bufferOf(desc), part, USE_READ);
@@ -266,11 +259,7 @@ export function sendLarge(control: usize, sender: usize, first: u32, now: f64): 
 
   // Nothing is in the way: from here on the packet is sent.
   if (flow !== 0) {
-    const tracker = <usize>load<u32>(control, CONTROL_TRACKER);
-    const slotA = load<i32>(flow, FLOW_SLOT_A);
-    const slotB = load<i32>(flow, FLOW_SLOT_B);
-    if (slotA >= 0) prolong(tracker, slotA, now);
-    if (slotB >= 0) prolong(tracker, slotB, now);
+    prolongBoth(control, flow, now);
     if (trunk === 0 && (load<i32>(flow, FLOW_PLACE) & PLACE_ROUTED) !== 0)
       v128.store(head, readdressed(a, receiver));
   }
@@ -283,11 +272,8 @@ export function sendLarge(control: usize, sender: usize, first: u32, now: f64): 
     copyPieces(record + RECORD_FRAME + headBytes, pieces, headBytes, length - headBytes);
   }
   keepMeta(sender);
-  if (load<i32>(sender, SENDER_COMPLETES_ALL) !== 0 || (wants & TX_COMP_REQ) !== 0) {
-    const entry = nextEntry(ring);
-    store<u32>(entry, load<u32>(ring, RING_INDEX) | ((first + count) << 16), 4);
-    push(ring, entry, requestId);
-  }
+  if (load<i32>(sender, SENDER_COMPLETES_ALL) !== 0 || (wants & TX_COMP_REQ) !== 0)
+    completeSent(ring, requestId, first + count);
   account(sender, ring, payload, headerBytes);
   return <u32>count | (<u32>((length + mss - 1) / mss) << 8);
 }

@@ -190,7 +190,7 @@ function scatter(
 
 /** Completes one buffer; `id`: in the upper half. */
 @inline
-function complete(ring: usize, bytes: i32, id: u32, hash: i32, status: u32): void {
+export function complete(ring: usize, bytes: i32, id: u32, hash: i32, status: u32): void {
   const entry = nextEntry(ring);
   store<u32>(entry, <u32>bytes | id, 4);
   store<i32>(entry, hash, 8);
@@ -198,14 +198,19 @@ function complete(ring: usize, bytes: i32, id: u32, hash: i32, status: u32): voi
   push(ring, entry, RX_BUFFER | status);
 }
 
-/** One more frame for a receiver, by one of its rings. */
+/** Frames that a receiver was given by one of its rings, so many bytes in all. */
 @inline
-export function account(receiver: usize, into: usize, length: i32): void {
+export function account(receiver: usize, into: usize, length: i32, frames: i32): void {
   const bytes = <f64>length;
-  store<f64>(receiver, load<f64>(receiver, PORT_BYTES_LEFT) - bytes, PORT_BYTES_LEFT);
-  store<f64>(receiver, load<f64>(receiver, PORT_PACKETS_LEFT) - 1, PORT_PACKETS_LEFT);
-  store<i32>(receiver, load<i32>(receiver, PORT_FRAMES) + 1, PORT_FRAMES);
+  store<i32>(receiver, load<i32>(receiver, PORT_FRAMES) + frames, PORT_FRAMES);
   store<f64>(receiver, load<f64>(receiver, PORT_BYTES_MOVED) + bytes, PORT_BYTES_MOVED);
-  store<i32>(into, load<i32>(into, RING_FRAMES) + 1, RING_FRAMES);
+  store<i32>(into, load<i32>(into, RING_FRAMES) + frames, RING_FRAMES);
   store<f64>(into, load<f64>(into, RING_BYTES_MOVED) + bytes, RING_BYTES_MOVED);
+}
+
+/** What it costs a port's allowance: what the wire would have seen. */
+@inline
+export function spend(port: usize, length: i32, frames: i32): void {
+  store<f64>(port, load<f64>(port, PORT_BYTES_LEFT) - <f64>length, PORT_BYTES_LEFT);
+  store<f64>(port, load<f64>(port, PORT_PACKETS_LEFT) - <f64>frames, PORT_PACKETS_LEFT);
 }

@@ -7,9 +7,12 @@ import {
   RING_COMPLETIONS,
   RING_GROUP,
   RING_GROUP_WORD,
+  RING_INDEX,
   RING_PUSHED,
   RING_STAMP,
   RING_WRITTEN,
+  TX_REQ_ID_HI_LSB,
+  TX_REQ_ID_LO_LSB,
 } from '../layout';
 
 /** Where the next entry stands. */
@@ -36,6 +39,20 @@ export function push(ring: usize, entry: usize, word0: u32): void {
   store<u32>(ring, written + 1, RING_WRITTEN);
   store<i32>(ring, load<i32>(ring, RING_PUSHED) + 1, RING_PUSHED);
   if (group === GROUP_ENTRIES) publish(ring);
+}
+
+/** Completes a packet that was sent; `head`: how far its ring has come. */
+@inline
+export function completeSent(ring: usize, requestId: u32, head: u32): void {
+  const entry = nextEntry(ring);
+  store<u32>(entry, load<u32>(ring, RING_INDEX) | (head << 16), 4);
+  push(ring, entry, requestId);
+}
+
+/** The number that a packet's first descriptor gives it. */
+@inline
+export function requestIdOf(word0: u32, word1: u32): u32 {
+  return (((word0 >>> TX_REQ_ID_HI_LSB) & 0x3f) << 10) | (word1 >>> TX_REQ_ID_LO_LSB);
 }
 
 /** Lets the driver see what was pushed. */

@@ -14,22 +14,14 @@ import {
   HEAD_BYTES,
   LARGE_BUFFERS,
   LEAST_MSS,
-  PORT_BYTES_LEFT,
-  PORT_BYTES_MOVED,
-  PORT_FRAMES,
   PORT_MAX_BYTES,
-  PORT_PACKETS_LEFT,
   RECEIVER_ADDRESS,
   RECEIVER_JOINS,
   RECEIVER_MAX_BUFFERS,
-  RING_BYTES_MOVED,
   RING_DEPTH,
   RING_DESCRIPTORS,
-  RING_FRAMES,
   RING_HEAD,
-  RING_INDEX,
   RING_TAIL,
-  RX_BUFFER,
   RX_FIRST,
   RX_IPV4,
   RX_L4_CHECKED,
@@ -38,14 +30,12 @@ import {
   USE_WRITE,
 } from '../layout';
 import { copySum } from './copy-sum';
-import { destinationOf, ethernetBytes, l4At, protocolTcp, pseudo } from './frames';
+import { destinationOf, ethernetBytes, l4At, plainIpv4, protocolTcp, pseudo } from './frames';
 import { bufferOf, copyShort, fold, locate, sum } from './memory';
-import { nextEntry, push } from './rings';
+import { account, complete, spend } from './receivers';
 
 const tcpBytes: i32 = 20;
 const maxIpBytes: i32 = 0xffff;
-/** Type 0x0800, version 4, a header of five words: bytes 12 to 14, as they lie in memory. */
-const plainIpv4: u32 = 0x45_0008;
 /** FIN and PSH stand in the last segment only, CWR in the first only. */
 const onlyLast: u32 = 0x09;
 const onlyFirst: u32 = 0x80;
@@ -59,7 +49,7 @@ const status: u32 = RX_IPV4 | RX_TCP | RX_L4_CHECKED;
 export function readLarge(head: usize, length: i32, mss: i32): u64 {
   const known = min(length, HEAD_BYTES);
   if (mss < LEAST_MSS || l4At + tcpBytes > known) return 0;
-  if ((load<u32>(head, 12) & 0xff_ffff) !== plainIpv4 || load<u8>(head, 23) !== protocolTcp) return 0;
+  if ((load<u32>(head, 12) & 0xff_ffff) !== <u32>plainIpv4 || load<u8>(head, 23) !== protocolTcp) return 0;
   if ((load<u16>(head, 20) & 0xffbf) !== 0) return 0;
   const payload = payloadOf(head);
   if (payload < l4At + tcpBytes || payload > known) return 0;
@@ -223,21 +213,16 @@ function putHeaders(to: usize, head: usize, headerBytes: i32): void {
 
 /** Completes the buffers of a frame; returns the note behind them. */
 @inline
-function complete(ring: usize, note: usize, length: i32, hash: i32): usize {
-  const sq = load<u32>(ring, RING_INDEX);
+function completeAll(ring: usize, note: usize, length: i32, hash: i32): usize {
   let left = length;
   let at = note;
-  let word: u32 = RX_BUFFER | RX_FIRST;
+  let word: u32 = RX_FIRST;
   for (; left > 0; at += BUFFER_BYTES) {
     const part = min(left, load<i32>(at, BUFFER_LENGTH));
     left -= part;
     if (left === 0) word |= RX_LAST | status;
-    const entry = nextEntry(ring);
-    store<u32>(entry, <u32>part | load<u32>(at, BUFFER_ID), 4);
-    store<i32>(entry, left === 0 ? hash : 0, 8);
-    store<u32>(entry, sq, 12);
-    push(ring, entry, word);
-    word = RX_BUFFER;
+    complete(ring, part, load<u32>(at, BUFFER_ID), left === 0 ? hash : 0, word);
+    word = 0;
   }
   return at;
 }
@@ -294,31 +279,14 @@ export function cut(
     skipTarget(note, headerBytes);
     store<u16>(tcp, <u16>~fold(tcpBase + varying + putPayload(payload)), 16);
     putHeaders(note, head, headerBytes);
-    note = complete(ring, note, headerBytes + payload, hash);
+    note = completeAll(ring, note, headerBytes + payload, hash);
     identification++;
     sequence += payload;
     first = 0;
     frames++;
   } while (left > 0);
   store<u32>(ring, load<u32>(ring, RING_HEAD) + buffers, RING_HEAD);
-  account(receiver, ring, frames, length + (frames - 1) * headerBytes);
+  account(receiver, ring, length + (frames - 1) * headerBytes, frames);
   const wire = wireFrames(length - headerBytes, mss);
   spend(receiver, length + (wire - 1) * headerBytes, wire);
-}
-
-/** What the receiver was given. */
-@inline
-function account(receiver: usize, into: usize, frames: i32, length: i32): void {
-  const bytes = <f64>length;
-  store<i32>(receiver, load<i32>(receiver, PORT_FRAMES) + frames, PORT_FRAMES);
-  store<f64>(receiver, load<f64>(receiver, PORT_BYTES_MOVED) + bytes, PORT_BYTES_MOVED);
-  store<i32>(into, load<i32>(into, RING_FRAMES) + frames, RING_FRAMES);
-  store<f64>(into, load<f64>(into, RING_BYTES_MOVED) + bytes, RING_BYTES_MOVED);
-}
-
-/** What it costs a port's allowance: what the wire would have seen. */
-@inline
-export function spend(port: usize, length: i32, frames: i32): void {
-  store<f64>(port, load<f64>(port, PORT_BYTES_LEFT) - <f64>length, PORT_BYTES_LEFT);
-  store<f64>(port, load<f64>(port, PORT_PACKETS_LEFT) - <f64>frames, PORT_PACKETS_LEFT);
 }
